@@ -75,7 +75,7 @@ try {
 
   await open("/new");
   await page.getByRole("button", { name: "Check these pictures" }).click();
-  await page.getByRole("heading", { name: "What is in it" }).waitFor();
+  await page.getByRole("heading", { name: "What the folder contains" }).waitFor();
   await shoot(page, "data", "desk");
 
   await open("/system");

@@ -115,7 +115,7 @@ export async function writeReport(folder: string, places: ReportPlaces): Promise
   const document = readFileSync(existsSync(path) ? path : here("../docs/efficiency.md"), "utf8");
   const text =
     comparison === undefined
-      ? "No run of the lab is done yet."
+      ? "The miniature experiment has not been run yet."
       : labText(folder, comparison, results);
   const whole = replaceBetween(document, "lab", text);
   writeFileSync(path, replaceBetween(whole, "projection", projection(comparison)));

@@ -58,7 +58,7 @@ export function processesOf(options: ProcessOptions): Processes | "launch" {
   const seconds = process.env.PIXART_COLLECTIVE_TIMEOUT;
   if (seconds !== undefined && !/^[1-9]\d{0,5}$/.test(seconds)) {
     throw new UsageError(
-      `Expected whole seconds up to 999999 for the variable PIXART_COLLECTIVE_TIMEOUT but received ${seconds}`,
+      `Expected a whole number of seconds, up to 999999, for the variable PIXART_COLLECTIVE_TIMEOUT but received ${seconds}`,
     );
   }
   const waits = seconds === undefined ? {} : { collective: Number(seconds) * 1000 };

@@ -8,6 +8,6 @@ export async function freePort(): Promise<number> {
   const address = server.address();
   await new Promise((resolve) => server.close(resolve));
   if (address === null || typeof address === "string")
-    throw new InternalError("The system gave no port");
+    throw new InternalError("The system assigned no port");
   return address.port;
 }

@@ -30,7 +30,7 @@ export const ERROR_CODES = {
   // Runs.
   ERR_NO_RUN: "A folder is not a run folder: name one that is.",
   ERR_NO_CHECKPOINT: "A run does not have the needed checkpoint yet: train it further.",
-  ERR_LOCK_HELD: "Another process writes there: wait for it, or stop it.",
+  ERR_LOCK_HELD: "Another process is writing there: wait for it, or stop it.",
   ERR_RUN_LOST:
     "A run folder was moved, removed or taken over while it was written: find out who did it.",
   ERR_DATA_CHANGED:

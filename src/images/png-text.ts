@@ -81,7 +81,7 @@ async function findText(
       length >= prefix.length &&
       head.subarray(HEAD).equals(prefix);
     if (isWanted && length > longest) {
-      throw new SyntaxError(`its text has ${length} bytes, at most ${longest} are read`);
+      throw new SyntaxError(`its text has ${length} bytes; at most ${longest} are read`);
     }
     const data = await checked(readAt, at + 4, length + 4, name, isWanted);
     if (data !== undefined) found = data.toString("latin1", 4 + prefix.length);

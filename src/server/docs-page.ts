@@ -38,8 +38,8 @@ export function docsPage(document: Document): string {
   });
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>pixart serve</title><style>${STYLE}</style></head><body><h1>pixart serve</h1>
-<p>Pictures from prompts by the API of OpenAI's Images; clients of it work with their base URL changed.
-All that is said here is in <a href="/openapi.json">openapi.json</a> too.</p>
+<p>Draws pictures from prompts. The API is that of OpenAI's Images: change a client's base URL, and it works.
+<a href="/openapi.json">openapi.json</a> describes the same for programs.</p>
 <pre>curl ORIGIN/v1/images/generations -H 'content-type: application/json' \\
   -d '{"prompt": "a red apple, noto style", "seed": 7}'</pre>
 <table>${routes.join("")}</table>${tables.join("")}</body></html>`;

@@ -73,7 +73,7 @@ export function openApiDocument(version: string): Document {
       summary: "Whether the server is running",
       responses: {
         200: {
-          description: "It does",
+          description: "It is running",
           content: json(z.object({ status: z.literal("alive"), version: z.string() })),
         },
         ...errors(403),
@@ -82,10 +82,10 @@ export function openApiDocument(version: string): Document {
     {
       method: "get",
       path: "/ready",
-      summary: "Whether a model is loaded and tried, and requests are taken",
+      summary: "Whether models are loaded and requests are accepted",
       responses: {
         200: {
-          description: "They are",
+          description: "Ready",
           content: json(z.object({ status: z.literal("ready"), models: z.array(z.string()) })),
         },
         ...errors(403, 503),
@@ -143,8 +143,8 @@ export function openApiDocument(version: string): Document {
     {
       method: "get",
       path: "/v1/jobs/{id}",
-      summary: "Where a job stands, and its pictures once it is completed",
-      request: { params: idOf("The id of its answer") },
+      summary: "A job's state, and its pictures once it is completed",
+      request: { params: idOf("The job's id, from the answer that created it") },
       responses: {
         200: { description: "The job", content: json(jobAnswer) },
         ...errors(401, 403, 404),
@@ -154,7 +154,7 @@ export function openApiDocument(version: string): Document {
       method: "delete",
       path: "/v1/jobs/{id}",
       summary: "Cancel a job, before its next step",
-      request: { params: idOf("The id of its answer") },
+      request: { params: idOf("The job's id, from the answer that created it") },
       responses: {
         200: { description: "The job as it is now", content: json(jobAnswer) },
         ...errors(401, 403, 404),
@@ -164,7 +164,7 @@ export function openApiDocument(version: string): Document {
       method: "get",
       path: "/v1/jobs/{id}/events",
       summary: "queued, progress, preview, completed, failed, cancelled, as they happen",
-      request: { params: idOf("The id of its answer") },
+      request: { params: idOf("The job's id, from the answer that created it") },
       responses: {
         200: { description: "Server-sent events", content: events },
         ...errors(401, 403, 404, 429),
@@ -173,7 +173,7 @@ export function openApiDocument(version: string): Document {
     {
       method: "get",
       path: "/metrics",
-      summary: "Prometheus' view",
+      summary: "Metrics for Prometheus",
       responses: {
         200: { description: "Text", content: { "text/plain": { schema: z.string() } } },
         ...errors(401, 403),
@@ -188,7 +188,7 @@ export function openApiDocument(version: string): Document {
       title: "pixart serve",
       version,
       description:
-        "Pictures from prompts, by the API of OpenAI's Images. Every error has one shape.",
+        "Draws pictures from prompts, with the API of OpenAI's Images. All errors have one shape.",
     },
   });
 }

@@ -31,7 +31,7 @@ export class ServerMetrics {
     });
     this.steps = new Histogram({
       name: "pixart_step_seconds",
-      help: "Time of a denoising step, whatever it draws at once",
+      help: "Time of a denoising step, for any batch size",
       buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100],
       registers,
     });
@@ -54,7 +54,7 @@ export class ServerMetrics {
     });
     this.restarts = new Counter({
       name: "pixart_engine_restarts_total",
-      help: "How often a process that draws was started anew",
+      help: "Restarts of drawing processes",
       registers,
     });
   }

@@ -203,7 +203,7 @@ export interface Placed {
 
 /**
  * `GET /events?runs=ID,ID`: one stream per tab. Events by name: `runs` (the list changed: request it again), `run` (`{id, line:
- * RunLine}`), `step` (`{id, stage, step, loss, gradNorm, lr, imagesPerSecond}`, at most 4 a second per run, the newest),
+ * RunLine}`), `step` (`{id, stage, step, loss, gradNorm, lr, imagesPerSecond}`, at most 2 a second per run, the newest),
  * `validation`, `sample`, `checkpoint`, `warning`, `rollback`, `run-end` (each `{id, …the event}`), `drawing` (queue), and a
  * comment every 10 s.
  */

@@ -77,11 +77,11 @@ describe("joinWeights", () => {
 
   it("refuses parts without the others, and keys without a place", () => {
     expect(() => joinWeights(parts("blocks.10.k.weight"), rules)).toThrow(
-      "Expected weights that the other layout has a place for but received 0 without one and parts of 1: b.10.qkv.weight",
+      "The weights cannot be converted: 0 have no place in the other layout, and 1 of its tensors lack parts: b.10.qkv.weight",
     );
     const strange = weights({ "blocks.0.norm.weight": torch.zeros([1]) });
     expect(() => joinWeights(strange, rules)).toThrow(
-      "received 1 without one and parts of 0: blocks.0.norm.weight",
+      "1 have no place in the other layout, and 0 of its tensors lack parts: blocks.0.norm.weight",
     );
   });
 });

@@ -112,7 +112,7 @@ export function joinWeights(weights: TypedWeights, rules: readonly KeyRule[]): T
   if (unknown.length > 0 || incomplete.length > 0) {
     const first = [...unknown, ...incomplete].slice(0, 5).join(", ");
     throw new IncompatibleError(
-      `Expected weights that the other layout has a place for but received ${unknown.length} without one and parts of ${incomplete.length}: ${first}`,
+      `The weights cannot be converted: ${unknown.length} have no place in the other layout, and ${incomplete.length} of its tensors lack parts: ${first}`,
     );
   }
   const from = (key: string): string[] =>

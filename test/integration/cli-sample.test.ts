@@ -219,7 +219,7 @@ describe("pixart sample --from", () => {
     const bare = join(folder, "bare.png");
     await RgbImage.filled(8, 8, [1, 2, 3]).save(bare);
     await expect(files("--from", bare)).rejects.toThrow(
-      `${bare} contains no record of how it was made: only PNG files written by pixart do`,
+      `${bare} contains no record of how it was made: only PNG files written by pixart have one`,
     );
     const derived = await draw("--init-image", plain, "--strength", "0.7");
     await expect(files("--from", derived)).rejects.toThrow(

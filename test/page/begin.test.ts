@@ -14,7 +14,7 @@ it("goes from a folder over its check and the plan to a run", async () => {
   const { page, mock } = studio;
   await page.getByRole("button", { name: "grandfather" }).click();
   await page.getByRole("button", { name: "Check these pictures" }).click();
-  await page.getByRole("heading", { name: "What is in it" }).waitFor();
+  await page.getByRole("heading", { name: "What the folder contains" }).waitFor();
   await page.getByText("IMG_0231.jpg").waitFor({ state: "attached" });
   expect(await page.locator("s").first().innerText()).toBe(
     "with a small flag at the mast, painted in 1962",

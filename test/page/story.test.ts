@@ -79,7 +79,7 @@ it("goes from an empty folder to a picture in one's own style", async () => {
   await page.getByRole("link", { name: "Start with a folder of pictures" }).click();
   await page.getByRole("button", { name: "grandfather" }).click();
   await page.getByRole("button", { name: "Check these pictures" }).click();
-  await page.getByRole("heading", { name: "What is in it" }).waitFor();
+  await page.getByRole("heading", { name: "What the folder contains" }).waitFor();
   await page.getByText("18", { exact: true }).first().waitFor();
   await look(page, "data");
   await page.getByLabel("Start from").selectOption("emoji-demo");

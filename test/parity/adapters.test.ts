@@ -498,7 +498,7 @@ describe.each(onlyLoaded)("%s, made by PEFT", (name, { peftType }) => {
     if (peftType === "OFT") {
       expect(() => mergeAdapters(model)).toThrow(
         new UnsupportedError(
-          "Expected no convolution with a kernel of [2, 2] to merge an OFT adapter into but received one: no kernel computes what PEFT does with the patches under it",
+          "An OFT adapter on a convolution with a kernel of [2, 2] cannot be merged: PEFT's result cannot be written as one kernel. Use it unmerged",
         ),
       );
       return;

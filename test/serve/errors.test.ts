@@ -39,7 +39,7 @@ describe("a request that can't be drawn is refused with a sentence", () => {
       { prompt: "" },
       "invalid_value",
       "prompt",
-      'Expected a text of at least 1 letters for prompt but received ""',
+      'Expected a text of at least 1 characters for prompt but received ""',
     ],
     [
       { prompt: "a", n: 11 },

@@ -28,7 +28,7 @@ export function ComparePage(): JSX.Element {
           <a class="side-a" href={`/runs/${encodeURIComponent(a)}`}>
             {names[0]}
           </a>{" "}
-          <span class="soft">against</span>{" "}
+          <span class="soft">vs.</span>{" "}
           <a class="side-b" href={`/runs/${encodeURIComponent(b)}`}>
             {names[1]}
           </a>

@@ -10,7 +10,7 @@ export function DataReportView({ report }: { readonly report: DataReport }): JSX
   const missing = pictures - captioned;
   return (
     <section class="card stack" aria-labelledby="report-title">
-      <h2 id="report-title">What is in it</h2>
+      <h2 id="report-title">What the folder contains</h2>
       <ul class="counts">
         <Count value={pictures} text="pictures" />
         <Count value={missing} text="without a caption" isBad={missing > 0} />
@@ -59,7 +59,7 @@ export function DataReportView({ report }: { readonly report: DataReport }): JSX
       )}
       {tooSmall.length > 0 && (
         <details>
-          <summary>Too small: enlarging them teaches blur</summary>
+          <summary>Too small: the model would learn the blur of enlarging</summary>
           <DataPictures pictures={tooSmall} />
         </details>
       )}

@@ -64,7 +64,7 @@ export function GoalFields(): JSX.Element | null {
           />
         </label>
         <label class="field">
-          <span>Word for it in prompts</span>
+          <span>Word for the style or subject, used in prompts</span>
           <input
             type="text"
             placeholder={place.value?.path.split("/").at(-1) ?? ""}

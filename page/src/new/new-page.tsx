@@ -12,7 +12,7 @@ import { PlanView } from "./plan-view.tsx";
 
 /** From a folder of pictures to a run: check the data, choose a goal, see what it takes, start. */
 export function NewPage(): JSX.Element {
-  useTitle("Data");
+  useTitle("Train");
   useEffect(() => {
     void openNew();
   }, []);
@@ -32,8 +32,8 @@ export function NewPage(): JSX.Element {
         <FolderChoice />
       ) : (
         <p class="note">
-          This key is read-only. To check data or start runs, open the address with the full-access
-          key that the terminal printed.
+          This key is read-only. To check data or start runs, use a full-access key, such as the one
+          in the address that <code>pixart studio</code> printed.
         </p>
       )}
       {report !== undefined && <DataReportView report={report} />}

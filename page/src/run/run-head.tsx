@@ -36,7 +36,9 @@ export function RunHead({ store, details }: RunHeadProps): JSX.Element {
       {goesOn(details) && <RunProgress details={details} />}
       {!goesOn(details) && message !== null && <p class="note">{message}</p>}
       {state === "elsewhere" && (
-        <p class="note">This run is written by {message}. Watch it here; stop it there.</p>
+        <p class="note">
+          This run is being written by {message}. You can watch it here, but stop it there.
+        </p>
       )}
       {(state === "interrupted" || state === "stopped" || state === "failed") &&
         details.resumeCommand !== null && <Command text={details.resumeCommand} />}

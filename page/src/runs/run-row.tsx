@@ -91,7 +91,7 @@ function Numbers({ run }: { readonly run: RunLine }): JSX.Element | null {
     <span class="run-numbers">
       {heldout !== null && (
         <span>
-          <span class="soft">held out </span>
+          <span class="soft">held-out loss </span>
           <b>{lossText(heldout.loss)}</b>
         </span>
       )}

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { Command } from "../parts/command.tsx";
 import { sessionProblem, signIn } from "./session.ts";
 
-/** Asks for the key that the terminal printed. */
+/** Asks for a key: one that the terminal printed, or that the server was started with. */
 export function KeyForm(): JSX.Element {
   const [key, setKey] = useState("");
   const submit = (event: Event): void => {
@@ -13,10 +13,11 @@ export function KeyForm(): JSX.Element {
   return (
     <main class="lone" id="main">
       <form class="card stack" onSubmit={submit}>
-        <h1>Enter the studio's key</h1>
+        <h1>Enter a key</h1>
         <p>
-          The terminal that runs the studio printed an address that ends in <code>#k=…</code>. Open
-          that address, or paste what comes after <code>k=</code>.
+          <code>pixart studio</code> printed an address that ends in <code>#k=…</code>. Open that
+          address, or paste what comes after <code>k=</code>. For <code>pixart serve</code>, enter
+          one of the keys that it was started with.
         </p>
         <label class="field">
           <span>Key</span>
@@ -38,7 +39,7 @@ export function KeyForm(): JSX.Element {
         </button>
         <details>
           <summary>No terminal at hand?</summary>
-          <p>Start the studio again; it prints its address:</p>
+          <p>If you run the studio, start it again, and it prints its address:</p>
           <Command text="npx pixart studio" />
         </details>
       </form>

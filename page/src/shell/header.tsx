@@ -20,7 +20,7 @@ const PLACES: readonly Place[] = [
     isHere: (path) => path === "/" || path.startsWith("/runs") || path === "/compare",
   },
   { path: "/draw", text: "Draw", icon: "draw", isHere: (path) => path === "/draw" },
-  { path: "/new", text: "Data", icon: "data", isHere: (path) => path === "/new" },
+  { path: "/new", text: "Train", icon: "data", isHere: (path) => path === "/new" },
   { path: "/system", text: "System", icon: "system", isHere: (path) => path === "/system" },
 ];
 

@@ -36,7 +36,7 @@ it("shows what the nearest real pictures are, and what else was measured", () =>
   };
   const text = describeEvaluation({ seen, heldout: undefined });
   expect(cells(text)).toEqual([
-    ["nearest real picture shows the", "thing", "of five", "group", "style", "pair"],
+    ["nearest real picture shows the", "thing", "thing in top 5", "group", "style", "pair"],
     ["trained on, by pixels", "50.0 %", "75.0 %", "80.0 %", "90.0 %", "40.0 %"],
     ["by content", "25.0 %", "75.0 %", "80.0 %", "90.0 %", "40.0 %"],
     ["by both", "50.0 %", "75.0 %", "80.0 %", "90.0 %", "40.0 %"],
@@ -80,7 +80,7 @@ it("shows held-out pictures alone, and nothing of real ones that can't be read",
     autoencoder: undefined,
   };
   expect(cells(describeEvaluation({ seen: undefined, heldout }))).toEqual([
-    ["nearest real picture shows the", "thing", "of five", "group", "style", "pair"],
+    ["nearest real picture shows the", "thing", "thing in top 5", "group", "style", "pair"],
     ["held out, by pixels", "50.0 %", "75.0 %", "80.0 %", "90.0 %", "40.0 %"],
     ["by chance", "1.0 %", "10.0 %", "25.0 %"],
     [""],

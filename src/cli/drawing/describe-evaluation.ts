@@ -45,7 +45,7 @@ function nearestLines(evaluation: Evaluation): string[] {
   if (chance === undefined) return [];
   const { thing, group, style } = chance;
   return table([
-    ["nearest real picture shows the", "thing", "of five", "group", "style", "pair"],
+    ["nearest real picture shows the", "thing", "thing in top 5", "group", "style", "pair"],
     ...sides.flatMap(([name, side]) => measuredRows(name, side)),
     ["by chance", percent(thing), "", percent(group), percent(style), ""],
   ]);

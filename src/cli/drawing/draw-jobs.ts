@@ -66,7 +66,7 @@ export async function recordToRepeat(path: string): Promise<SavedPictureMetadata
   const record = await readPictureMetadata(path);
   if (record === undefined) {
     throw new InvalidValueError(
-      `${path} contains no record of how it was made: only PNG files written by pixart do`,
+      `${path} contains no record of how it was made: only PNG files written by pixart have one`,
     );
   }
   const { extra = {} } = record;

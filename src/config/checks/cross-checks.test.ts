@@ -45,7 +45,7 @@ it.each<[string, Partial<TrainConfig>, readonly string[]]>([
     "a distillation without its target, and beside a trained text encoder",
     { stages: [autoencoder, { ...words, ema: null, consistency: { solverSteps: 2000 } }] },
     [
-      "Expected averages, which are the target of the stage's consistency, for stages.1.ema but received null.",
+      "Expected an object, since latent consistency distils towards the averaged weights, for stages.1.ema but received null.",
       "Expected false, since the stage distils the transformer, for stages.1.trainTextEncoder but received true.",
       "Expected at most the schedule's 1000 timesteps for stages.1.consistency.solverSteps but received 2000.",
     ],
@@ -241,14 +241,14 @@ it.each<[string, Partial<TrainConfig>, readonly string[]]>([
       ],
     },
     [
-      "Expected a multiple of the autoencoder's factor (4) times transformer.patchSize (2) for stages.1.resolution but received 36.",
+      "Expected a multiple of 8, the autoencoder's downsampling factor (4) times transformer.patchSize (2), for stages.1.resolution but received 36.",
     ],
   ],
   [
     "a side that the autoencoder does not halve twice",
     { stages: [{ ...autoencoder, resolution: 34 }] },
     [
-      "Expected a multiple of the autoencoder's factor (4) for stages.0.resolution but received 34.",
+      "Expected a multiple of 4, the autoencoder's downsampling factor, for stages.0.resolution but received 34.",
     ],
   ],
 ])("finds %s", (_, change, mistakes) => {

@@ -142,7 +142,7 @@ function* textEncoderAdapter(
 function* distillation(stage: TextToImageStage, i: number): Generator<string> {
   if (stage.consistency === null) return;
   if (stage.ema === null) {
-    const what = "averages, which are the target of the stage's consistency,";
+    const what = "an object, since latent consistency distils towards the averaged weights,";
     yield expected(what, ["stages", i, "ema"], null);
   }
   if (stage.trainTextEncoder) {
@@ -255,8 +255,8 @@ function* resolutions({ stages, autoencoder, transformer }: ParsedConfig): Gener
   for (const [i, { kind, resolution }] of stages.entries()) {
     const patch = kind === "autoencoder" ? 1 : transformer.patchSize;
     if (resolution % (factor * patch) !== 0) {
-      const reason = patch === 1 ? "" : ` times transformer.patchSize (${patch})`;
-      const what = `a multiple of the autoencoder's factor (${factor})${reason}`;
+      const reason = patch === 1 ? "" : ` (${factor}) times transformer.patchSize (${patch})`;
+      const what = `a multiple of ${factor * patch}, the autoencoder's downsampling factor${reason},`;
       yield expected(what, ["stages", i, "resolution"], resolution);
     }
   }

@@ -25,8 +25,8 @@ export const GOAL_TEXTS: readonly GoalText[] = [
   },
   {
     goal: "full",
-    title: "A whole subject area",
-    text: "All weights learn from these pictures and their captions: for hundreds of pictures or more. Takes the most memory, disk and time.",
+    title: "Many things",
+    text: "All weights learn from these pictures and their captions: for hundreds of pictures or more; twenty are enough for the small models that come with the package. Takes the most memory, disk and time.",
   },
 ];
 

@@ -46,7 +46,7 @@ export function parsePythonJson(text: string, number?: ReadNumber<unknown>): unk
 export function requireShallow(text: string, deepest: number = DEEPEST): void {
   const depth = text.length > deepest ? depthOf(text) : 0;
   if (depth <= deepest) return;
-  throw new SyntaxError(`Nesting of ${depth} levels, at most ${deepest} are read`);
+  throw new SyntaxError(`Nesting of ${depth} levels; at most ${deepest} are read`);
 }
 
 function exactNumber(spelling: string): number | bigint {

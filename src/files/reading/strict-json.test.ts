@@ -30,8 +30,8 @@ describe("parseStrictJson", () => {
     ['"\\ud83e"', "Lone surrogate in a string"],
     ['{"\\udd8a":1}', "Lone surrogate in a key"],
     ["[1e400]", "Number out of range: 1e400"],
-    ["[".repeat(128) + "]".repeat(128), "Nesting of 128 levels, at most 127 are read"],
-    ["[".repeat(1_000_000), "Nesting of 1000000 levels, at most 127 are read"],
+    ["[".repeat(128) + "]".repeat(128), "Nesting of 128 levels; at most 127 are read"],
+    ["[".repeat(1_000_000), "Nesting of 1000000 levels; at most 127 are read"],
     ['{"a":1,}', "Quoted object key expected but got '}' at position 7"],
     ["[1] 2", "Expected end of input but got '2' at position 4"],
   ])("refuses %.30s", (text, message) => {

@@ -42,7 +42,7 @@ export function parseStrictJson(text: string): StrictJson {
   // Runs before the parser, which is recursive.
   const written = survey(text);
   if (written.depth > DEEPEST) {
-    throw new SyntaxError(`Nesting of ${written.depth} levels, at most ${DEEPEST} are read`);
+    throw new SyntaxError(`Nesting of ${written.depth} levels; at most ${DEEPEST} are read`);
   }
   const value = parse(text, null, {
     parseNumber: (digits) => {

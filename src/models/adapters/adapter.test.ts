@@ -345,7 +345,7 @@ describe("an adapter that trains", () => {
     const options: AdapterOptions = { peftType: "LOHA", targetModules: ["to_q"], rankDropout: 0.1 };
     expect(() => addAdapter(make(), options)).toThrow(
       new InvalidValueError(
-        "Expected 0 for rankDropout of an adapter that trains, as there is no dropout here, but received 0.1",
+        "Expected 0 for rankDropout of a trainable adapter, since dropout is not supported, but received 0.1",
       ),
     );
   });
@@ -430,7 +430,7 @@ describe("loadAdapter", () => {
       JSON.stringify({ peft_type: "LORA", r: 2, target_modules: ["to_q"], lora_dropout: 0.2 }),
     );
     await expect(loadAdapter(make(), dropping, { trainable: true })).rejects.toThrow(
-      "Expected 0 for loraDropout of an adapter that trains",
+      "Expected 0 for loraDropout of a trainable adapter",
     );
     await loadAdapter(make(), dropping);
   });

@@ -62,14 +62,14 @@ export function train(model: Module, adapter: Adapter): Adapter {
 export function refuseUntrainable(config: AdapterConfig): void {
   if (config.peftType === "LORA" && config.initLoraWeights === "mica") {
     throw new InvalidValueError(
-      'Expected a value other than "mica" for initLoraWeights of an adapter that trains, because it trains only one of the two matrices',
+      'Expected a value other than "mica" for initLoraWeights of a trainable adapter, since "mica" trains only one of the two matrices',
     );
   }
   const rates = Object.entries(config).filter(([field]) => field.endsWith("Dropout"));
   for (const [field, rate] of rates) {
     if (rate === 0) continue;
     throw new InvalidValueError(
-      `Expected 0 for ${field} of an adapter that trains, as there is no dropout here, but received ${rate}`,
+      `Expected 0 for ${field} of a trainable adapter, since dropout is not supported, but received ${rate}`,
     );
   }
 }

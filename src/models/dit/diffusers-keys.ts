@@ -40,7 +40,7 @@ export function fromDiffusersDiT(
       const other = copyIn(block, key);
       if (torch.tidy(() => weights.tensor(stored(key)).equal(weights.tensor(other)))) continue;
       throw new UnsupportedError(
-        `Expected the values of ${stored(key)} for ${other} but received others. DiT embeds time and class once for all blocks; weights that were trained with an embedding in each block can't be loaded.`,
+        `Expected ${other} to equal ${stored(key)} but it differs. DiT embeds time and class once for all blocks; weights that were trained with an embedding in each block can't be loaded.`,
       );
     }
   }

@@ -134,7 +134,7 @@ describe("fromPretrained", () => {
     const key = "transformer_blocks.1.norm1.emb.class_embedder.embedding_table.weight";
     await save((tensors) => tensors.set(key, torch.zeros([11, 24])));
     await expect(DiTTransformer2DModel.fromPretrained(folder)).rejects.toThrow(
-      "Expected the values of transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight for transformer_blocks.1.norm1.emb.class_embedder.embedding_table.weight but received others. DiT embeds time and class once for all blocks; weights that were trained with an embedding in each block can't be loaded.",
+      "Expected transformer_blocks.1.norm1.emb.class_embedder.embedding_table.weight to equal transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight but it differs. DiT embeds time and class once for all blocks; weights that were trained with an embedding in each block can't be loaded.",
     );
   });
 

@@ -3,7 +3,10 @@ import { z } from "zod";
 /** One drawn picture. */
 const drawn = z.strictObject({
   b64_json: z.string().optional().meta({ description: "The file in base64" }),
-  url: z.string().optional().meta({ description: "Where the file is for an hour" }),
+  url: z
+    .string()
+    .optional()
+    .meta({ description: "Where the file is, for an hour or until newer pictures need the space" }),
   seed: z.int().meta({ description: "Draws this picture again" }),
 });
 

@@ -89,6 +89,6 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** The quantity that a limit applies to. */
 function measured(origin: string, limit: string): string {
-  if (origin === "string") return `a text of ${limit} letters`;
+  if (origin === "string") return `a text of ${limit} characters`;
   return origin === "array" ? `a list of ${limit} entries` : `a number of ${limit}`;
 }

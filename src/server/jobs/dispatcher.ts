@@ -84,7 +84,7 @@ export class Dispatcher {
     throw new ApiError(
       429,
       "queue_full",
-      `Expected at most ${room} pictures, for which the queue of ${maxQueue} has room now, but received ${count}; try again later`,
+      `The queue of ${maxQueue} has room for ${room} more of your pictures now, but ${count} were requested; try again later`,
       { retryAfter: Math.min(60, Math.max(1, this.#secondsOf(this.#line.jobs))) },
     );
   }

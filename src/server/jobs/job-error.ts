@@ -12,7 +12,7 @@ export function jobError(error: unknown): ApiError {
     return new ApiError(
       500,
       "worker_lost",
-      "The process drawing this ended twice; the server keeps running",
+      "The drawing process ended twice while it drew this; the server keeps running",
       final,
     );
   }
@@ -20,7 +20,7 @@ export function jobError(error: unknown): ApiError {
     return new ApiError(
       500,
       "internal_error",
-      "The picture could not be made; the server's log says why",
+      "The picture could not be encoded; the server's log says why",
       final,
     );
   }

@@ -35,7 +35,9 @@ const shared = {
     description: "What to draw",
     example: "a red apple, noto style",
   }),
-  model: text("A model of this server; none, or one of OpenAI's names, is the first"),
+  model: text(
+    "A model of this server; if missing, or one of OpenAI's names, the first model draws",
+  ),
   n: whole(1, MOST_PICTURES, "How many pictures; default 1"),
   size: z
     .string()
@@ -47,7 +49,10 @@ const shared = {
   response_format: z
     .enum(["b64_json", "url"])
     .nullish()
-    .meta({ description: "Default b64_json; url is served here for an hour" }),
+    .meta({
+      description:
+        "Default b64_json; a url works for an hour, or until newer pictures need the space",
+    }),
   output_format: z
     .enum(["png", "jpeg", "webp"])
     .nullish()
@@ -61,8 +66,8 @@ const shared = {
     .enum(["auto", "opaque", "transparent"])
     .nullish()
     .meta({ description: "transparent is refused: no model here can" }),
-  stream: flag("Answer with server-sent events, OpenAI's"),
-  partial_images: whole(0, 100, "Previews a picture; OpenAI's clients send at most 3"),
+  stream: flag("Answer with OpenAI's server-sent events"),
+  partial_images: whole(0, 100, "Previews per picture; OpenAI's clients send at most 3"),
   seed: whole(0, Number.MAX_SAFE_INTEGER, "Of the first picture; each further one takes the next"),
   steps: whole(1, MOST_STEPS, "Denoising steps; default what quality says"),
   num_inference_steps: whole(1, MOST_STEPS, "The same as steps"),
@@ -74,7 +79,7 @@ const shared = {
   cfg_scale: decimal(0, 100, "The same as guidance_scale"),
   cfg: decimal(0, 100, "The same as guidance_scale"),
   negative_prompt: text("What the picture should not show"),
-  scheduler: text("A sampler by its name, as for pixart sample; default the model's"),
+  scheduler: text("A sampler by its short name, such as euler; default the model's"),
   eta: decimal(0, 1, "Noise of DDIM and TCD"),
   adapters: z
     .array(

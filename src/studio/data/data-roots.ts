@@ -42,7 +42,7 @@ export class DataRoots {
     throw new ApiError(
       404,
       "folder_not_found",
-      "Expected a folder below one of this server's data folders, without links, for folder; let it look into others with --data-root",
+      "Expected a folder below one of this server's data folders, without links, for folder; allow others with --data-root",
       { param: "folder" },
     );
   }

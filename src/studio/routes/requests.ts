@@ -20,7 +20,11 @@ export const mayChange = (c: AppContext, { options }: StudioContext): boolean =>
 /** Throws an ApiError if the caller may not change anything. View keys have been rejected before this. */
 export function requireChange(c: AppContext, studio: StudioContext): void {
   if (mayChange(c, studio)) return;
-  throw new ApiError(403, "read_only", "Expected a server that was not started with --read-only");
+  throw new ApiError(
+    403,
+    "read_only",
+    "This server shows runs read-only; to change them, use pixart studio without --read-only",
+  );
 }
 
 /** An integer query parameter within limits; the fallback if it is not one. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { App, AppContext } from "../../server/app-types.ts";
-import { badValue } from "../../server/http/api-error.ts";
+import { ApiError } from "../../server/http/api-error.ts";
 import { LOG_FILE } from "../../training/run-folder/run-log.ts";
 import type { Comparison, RunLine, Series } from "../api-types.ts";
 import { runReport } from "../report/run-report.ts";
@@ -39,7 +39,10 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
       return c.json(await startedDetails(begun));
     const run = await runOf(c);
     const line = await runs.line(run);
-    if (line.state === "unreadable") throw badValue("a run that can be read", "id", line.name);
+    if (line.state === "unreadable") {
+      const what = `The run ${line.name} can't be read: ${line.message}`;
+      throw new ApiError(400, "invalid_value", what, { param: "id" });
+    }
     return c.json(await runDetails(run, line, mayChange(c, studio)));
   });
 

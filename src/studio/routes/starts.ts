@@ -30,7 +30,7 @@ export function addStartRoutes(app: App, studio: StudioContext): void {
 
   const requireFree = (path: string): void => {
     if (!existsSync(path) && !started.isAtWork(idOf(path))) return;
-    throw new ApiError(409, "name_taken", "Expected a name that no run has yet for name", {
+    throw new ApiError(409, "name_taken", "Expected a name that is not taken for name", {
       param: "name",
     });
   };

@@ -14,7 +14,7 @@ const TOLD: ReadonlySet<RunEvent["type"]> = new Set<RunEvent["type"]>([
 /** Maximum number of events queued for a slow reader; of replaceable ones only the newest is queued. */
 const MOST_WAITING = 200;
 
-/** A listening tab. Events that come faster than it reads are dropped, except the newest of each kind. */
+/** A listening tab. Of steps and lines only the newest waits; of other events at most 200 wait, and later ones are dropped. */
 export class Reader {
   readonly stream: EventStream;
   readonly #watched: ReadonlySet<string>;

@@ -27,7 +27,7 @@ describe("requireModelFits", () => {
     const tensors = one + 99_999 * (build(2).parameters().length - one);
     expect(() => requireModelFits(depth(100_000), build)).toThrow(
       new RegExp(
-        `^Expected a model that fits in .* of memory, with at most 100000 tensors, for transformer.numLayers but received 100000, which makes one of .* and ${tensors} tensors$`,
+        `^Expected a model that fits in .* of memory, with at most 100000 tensors, for transformer.numLayers but received 100000: that model has .* in ${tensors} tensors$`,
       ),
     );
   });
@@ -36,7 +36,7 @@ describe("requireModelFits", () => {
     const wide = (): PixArtTransformer2DModel =>
       new PixArtTransformer2DModel({ ...small, numLayers: 1, captionChannels: 2 ** 51 });
     expect(() => requireModelFits(depth(1), wide)).toThrow(
-      "Expected sizes for transformer that fit in a machine's memory but received some that make a tensor of [8, 2251799813685248]",
+      "The sizes for transformer do not fit in memory: they make a tensor of [8, 2251799813685248]",
     );
   });
 });

@@ -35,7 +35,7 @@ export function requireModelFits({ name, layers }: Depth, build: (layers: number
   if (tensors <= MOST_TENSORS && bytes <= room) return;
   throw new ResourceError(
     "ERR_MEMORY",
-    `Expected a model that fits in ${formatBytes(room)} of memory, with at most ${MOST_TENSORS} tensors, for ${name} but received ${layers}, which makes one of ${formatBytes(bytes)} and ${tensors} tensors`,
+    `Expected a model that fits in ${formatBytes(room)} of memory, with at most ${MOST_TENSORS} tensors, for ${name} but received ${layers}: that model has ${formatBytes(bytes)} in ${tensors} tensors`,
   );
 }
 
@@ -65,7 +65,7 @@ function sizeOf(name: string, build: () => Module): Size {
       const model = name.replace(/\..*$/, "");
       throw new ResourceError(
         "ERR_MEMORY",
-        `Expected sizes for ${model} that fit in a machine's memory but received some that make a tensor of [${shape.join(", ")}]`,
+        `The sizes for ${model} do not fit in memory: they make a tensor of [${shape.join(", ")}]`,
       );
     }
     tensors += 1;

@@ -44,7 +44,7 @@ const numberFact = (checkpoint: Checkpoint, name: string): number => {
       ? (state as Record<string, unknown>)[name]
       : undefined;
   if (typeof value !== "number")
-    throw new IncompatibleError(`The checkpoint ${checkpoint.path} lacks the fact "${name}"`);
+    throw new IncompatibleError(`The checkpoint ${checkpoint.path} does not record "${name}"`);
   return value;
 };
 

@@ -72,7 +72,7 @@ it("keeps a target that is given and fits, and lists all that do not", async () 
   await expect(fitToBase(config(SHIPPED, wrong))).rejects.toThrow(
     [
       `Expected "v" for loss.type of stage "finetune", because ${SHIPPED} was trained to predict v_prediction, but received "epsilon"`,
-      "Expected a multiple of 8, the autoencoder's factor (4) times the transformer's patch (2), for stages.0.resolution but received 60.",
+      "Expected a multiple of 8, the autoencoder's downsampling factor (4) times the transformer's patch (2), for stages.0.resolution but received 60.",
     ].join("\n"),
   );
   const other = baseWith("sample", { prediction_type: "sample" }, {});

@@ -112,8 +112,9 @@ function* wrongSides(
   for (const [i, { kind, resolution }] of stages.entries()) {
     const token = kind === "autoencoder" ? factor : factor * patch;
     if (resolution % token === 0) continue;
-    const reason = kind === "autoencoder" ? "" : ` times the transformer's patch (${patch})`;
-    const what = `a multiple of ${token}, the autoencoder's factor (${factor})${reason},`;
+    const reason =
+      kind === "autoencoder" ? "" : ` (${factor}) times the transformer's patch (${patch})`;
+    const what = `a multiple of ${token}, the autoencoder's downsampling factor${reason},`;
     yield expected(what, ["stages", i, "resolution"], resolution);
   }
 }

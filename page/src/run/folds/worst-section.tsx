@@ -10,9 +10,12 @@ import type { RunStore } from "../run-store.ts";
 
 const COUNT = 24;
 
-/** Pictures with the highest loss, among them broken ones and wrong captions. */
+/** Pictures whose losses are furthest above the usual ones: among them broken ones and wrong captions. */
 export const WorstSection = ({ store }: { readonly store: RunStore }): JSX.Element => (
-  <Fold title="Worst pictures" aside="highest loss first: look here for wrong captions">
+  <Fold
+    title="Worst pictures"
+    aside="furthest above the usual loss first: look here for wrong captions"
+  >
     {() => <WorstList store={store} />}
   </Fold>
 );

@@ -11,7 +11,7 @@ export const BAND_WORDS: Readonly<Record<(typeof BANDS)[number], string>> = {
   "0-249": "fine detail",
   "250-499": "shapes",
   "500-749": "layout",
-  "750-999": "what the caption says",
+  "750-999": "what is drawn",
 };
 
 const HEIGHT = 132;

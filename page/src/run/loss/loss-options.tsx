@@ -62,7 +62,7 @@ export function LossOptions(props: LossOptionsProps): JSX.Element {
       />
       {units.length > 1 && (
         <Segmented
-          label="Along the x axis"
+          label="X-axis"
           options={units.map((one) => [one, one] as const)}
           value={unit.value}
           onChange={(next) => {

@@ -118,7 +118,7 @@ function explained(path: string, error: unknown): unknown {
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new ResourceError(
       "ERR_NO_ROOM",
-      `${path}: ${tmpdir()} has no room to unpack it; unpack it with gunzip, or name a folder with more room in TMPDIR`,
+      `${path}: there is no room in ${tmpdir()} to unpack it; unpack it with gunzip, or name a folder with more room in TMPDIR`,
       { cause: error },
     );
   }

@@ -112,7 +112,7 @@ describe("planPart", () => {
       plan({ peftType: "LORA", targetModules }, new Conv2d(4, 4, 3, { groups: 2 })),
     ).toThrow(
       new IncompatibleError(
-        "Expected Linear and ungrouped Conv2d layers for targetModules of a LORA adapter but received proj, a convolution in groups",
+        "Expected Linear and ungrouped Conv2d layers for targetModules of a LORA adapter but received proj, a grouped convolution",
       ),
     );
   });

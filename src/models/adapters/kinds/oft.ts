@@ -54,7 +54,7 @@ class OFTPart extends AdapterPart {
   override merged(weight: Tensor, layer: ProductLayer): Tensor {
     if (hasKernel(layer)) {
       throw new UnsupportedError(
-        `Expected no convolution with a kernel of [${weight.shape.slice(2).join(", ")}] to merge an OFT adapter into but received one: no kernel computes what PEFT does with the patches under it`,
+        `An OFT adapter on a convolution with a kernel of [${weight.shape.slice(2).join(", ")}] cannot be merged: PEFT's result cannot be written as one kernel. Use it unmerged`,
       );
     }
     // x R Wᵀ = x (W Rᵀ)ᵀ

@@ -25,6 +25,6 @@ export function planPart(config: AdapterConfig, name: string, layer: ProductLaye
 function refuseGroups({ peftType }: AdapterConfig, name: string, layer: Conv2d): void {
   if (layer.groups === 1) return;
   throw new IncompatibleError(
-    `Expected Linear and ungrouped Conv2d layers for targetModules of a ${peftType} adapter but received ${name}, a convolution in groups`,
+    `Expected Linear and ungrouped Conv2d layers for targetModules of a ${peftType} adapter but received ${name}, a grouped convolution`,
   );
 }
