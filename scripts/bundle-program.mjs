@@ -22,7 +22,7 @@ const ENTRIES = {
   "lock-beat-worker": "files/locks/lock-beat-worker",
   "resample-worker": "images/resample-worker",
   "parquet-worker": "data/layouts/parquet/parquet-worker",
-  "engine-process": "cli/engine-process",
+  "drawing-process": "cli/drawing-process",
   "check-process": "studio/data/check-process",
   "prove-resume-process": "training/prove-resume-process",
 };

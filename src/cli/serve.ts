@@ -65,7 +65,7 @@ export async function serveCommand(
     maxQueue: options.maxQueue,
     maxPixels: options.maxPixels,
     isLenient: options.lenient ?? false,
-    engineScript: new URL(`./engine-process${extname(import.meta.url)}`, import.meta.url),
+    engineScript: new URL(`./drawing-process${extname(import.meta.url)}`, import.meta.url),
     engines: setups,
     log,
     extension: pageBeside(existsSync(WORK_DIRS) ? [WORK_DIRS] : []),

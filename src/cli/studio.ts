@@ -68,7 +68,7 @@ export async function studioCommand(
     maxQueue: MOST_QUEUED,
     maxPixels: MOST_PIXELS,
     isLenient: false,
-    engineScript: new URL(`./engine-process${extname(import.meta.url)}`, import.meta.url),
+    engineScript: new URL(`./drawing-process${extname(import.meta.url)}`, import.meta.url),
     engines: [
       {
         models: [],

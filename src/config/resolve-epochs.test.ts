@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { configFromJson } from "./config-json.ts";
 import { resolveConfig } from "./resolve-config.ts";
-import { resolveEpochs, shortenedWarmups, withPrecision } from "./resolve-epochs.ts";
+import { resolveEpochs, shortenedWarmups } from "./resolve-epochs.ts";
+import { withPrecision } from "./with-precision.ts";
 
 const config = (fields: object) =>
   resolveConfig(

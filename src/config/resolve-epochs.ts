@@ -1,5 +1,5 @@
 import { ConfigError } from "./config-error.ts";
-import type { Epochs, Precision } from "./options/stage-config.ts";
+import type { Epochs } from "./options/stage-config.ts";
 import type {
   LossType,
   ParsedConfig,
@@ -77,17 +77,6 @@ export const withLossTypes = (config: ParsedConfig, type: LossType): ParsedConfi
   ...config,
   stages: config.stages.map((stage) =>
     stage.kind === "autoencoder" ? stage : { ...stage, loss: withType(stage.loss, type) },
-  ),
-});
-
-/** The config with the precision that `choose` gives for each stage with "auto". */
-export const withPrecision = (
-  config: ParsedConfig,
-  choose: (stage: number) => Precision,
-): ParsedConfig => ({
-  ...config,
-  stages: config.stages.map((stage, i) =>
-    stage.precision === "auto" ? { ...stage, precision: choose(i) } : stage,
   ),
 });
 

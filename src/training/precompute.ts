@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ParsedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
-import { withPrecision } from "../config/resolve-epochs.ts";
+import { withPrecision } from "../config/with-precision.ts";
 import { World } from "../distributed/index.ts";
 import { InvalidValueError } from "../errors/index.ts";
 import { makeFolder } from "../files/make-folder.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { configToJson, type ParsedConfig, resolveEpochs } from "../config/index.ts";
-import { withPrecision } from "../config/resolve-epochs.ts";
+import { withPrecision } from "../config/with-precision.ts";
 import { WorkerEndedError } from "../errors/index.ts";
 import { makeFolder, makeTemporaryFolder } from "../files/make-folder.ts";
 import { writeNewFile } from "../files/new-file.ts";

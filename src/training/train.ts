@@ -1,7 +1,7 @@
 import { differencesOf } from "../config/checks/config-differences.ts";
 import type { ParsedConfig } from "../config/index.ts";
 import type { Recipe } from "../config/load-config.ts";
-import { withPrecision } from "../config/resolve-epochs.ts";
+import { withPrecision } from "../config/with-precision.ts";
 import { PREEMPTED, World } from "../distributed/index.ts";
 import * as torch from "../torch/index.ts";
 import { resolveEpochsForData } from "./dataset/aspect-plan.ts";

@@ -153,7 +153,7 @@ it("has in its bundle whatever a module runs from beside itself", () => {
     });
   expect([...new Set(named)].toSorted()).toEqual([
     "check-process",
-    "engine-process",
+    "drawing-process",
     "lock-beat-worker",
     "main",
     "parquet-worker",

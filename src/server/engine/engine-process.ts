@@ -169,12 +169,7 @@ export class EngineProcess {
     order: DrawOrder,
     onStep: OnStep,
   ): Promise<{ readonly pictures: readonly DrawnPicture[]; readonly seconds: number }> {
-<<<<<<< HEAD
     if (!this.canAccept) throw new InternalError("Expected an engine that is idle or decoding");
-=======
-    if (!this.canAccept)
-      throw new InternalError("Expected an engine that is idle or decoding");
->>>>>>> words
     return new Promise((resolve, reject) => {
       this.#orders.push({ order, phase: "loading", onStep, resolve, reject });
       this.#send({ type: "draw", order });

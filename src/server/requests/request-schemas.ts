@@ -46,13 +46,10 @@ const shared = {
     .meta({ description: "auto, or WIDTHxHEIGHT in pixels of the answer", example: "512x512" }),
   width: whole(1, LONGEST_SIDE, "With height, instead of size"),
   height: whole(1, LONGEST_SIDE, "With width, instead of size"),
-  response_format: z
-    .enum(["b64_json", "url"])
-    .nullish()
-    .meta({
-      description:
-        "Default b64_json; a url works for an hour, or until newer pictures need the space",
-    }),
+  response_format: z.enum(["b64_json", "url"]).nullish().meta({
+    description:
+      "Default b64_json; a url works for an hour, or until newer pictures need the space",
+  }),
   output_format: z
     .enum(["png", "jpeg", "webp"])
     .nullish()

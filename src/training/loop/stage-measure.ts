@@ -1,23 +1,13 @@
 import type { ResolvedStage } from "../../config/index.ts";
-import * as torch from "../../torch/index.ts";
+import type * as torch from "../../torch/index.ts";
 import type { OnProgress, Split, StageTask } from "../contract/stage-task.ts";
+import { inPrecision } from "./in-precision.ts";
 import { type MeasuredLoss, measureLoss } from "./measure-loss.ts";
 
 /** Held-out loss of the best checkpoint so far. */
 export interface Best {
   readonly step: number;
   readonly loss: number;
-}
-
-/** Runs a stage's computation in its precision, on the device of its weights. */
-export function inPrecision<T>(
-  { precision }: ResolvedStage,
-  device: torch.Device,
-  body: () => T,
-): T {
-  return precision === "float32"
-    ? body()
-    : torch.autocast(torch.deviceKind(device), precision, body);
 }
 
 /** Measures a stage's losses, always on the same pictures, timesteps and noise, and remembers which checkpoint was best. */

@@ -3,8 +3,8 @@ import type { World } from "../../distributed/index.ts";
 import type { Ema } from "../../optim/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
+import { inPrecision } from "./in-precision.ts";
 import type { StageBatches } from "./stage-batches.ts";
-import { inPrecision } from "./stage-measure.ts";
 import { StepLosses } from "./step-losses.ts";
 
 const seconds = (since: number): number => (performance.now() - since) / 1000;

@@ -1,6 +1,7 @@
 import { crossChecks } from "../../config/checks/cross-checks.ts";
 import { ConfigError, type ParsedConfig, type ResolvedConfig } from "../../config/index.ts";
-import { shortenedWarmups, withPrecision } from "../../config/resolve-epochs.ts";
+import { shortenedWarmups } from "../../config/resolve-epochs.ts";
+import { withPrecision } from "../../config/with-precision.ts";
 import { type Device, deviceKind, fastestDType } from "../../torch/index.ts";
 import { resolveEpochsForData } from "../dataset/aspect-plan.ts";
 import type { TrainingData } from "../dataset/training-data.ts";
