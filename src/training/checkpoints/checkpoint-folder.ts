@@ -80,8 +80,8 @@ export async function readCheckpoint(path: string): Promise<CheckpointFolder> {
   return { ...manifest, path };
 }
 
-/** Whether {@link readCheckpoint} finds no defect. */
-export const isWhole = (path: string): Promise<boolean> =>
+/** Whether a checkpoint has all files at their lengths. Only {@link verifyCheckpoint} looks at their bytes. */
+export const hasAllFiles = (path: string): Promise<boolean> =>
   readCheckpoint(path).then(
     () => true,
     () => false,

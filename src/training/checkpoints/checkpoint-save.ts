@@ -29,7 +29,7 @@ import {
 import type { RunMark } from "../contract/run-mark.ts";
 import {
   BEST_POINTER_NAME,
-  isWhole,
+  hasAllFiles,
   listCheckpoints,
   POINTER_NAME,
   stepName,
@@ -261,7 +261,7 @@ async function writeHashed(folder: string, { name, chunks }: StagedFile): Promis
 /** Whole checkpoints, oldest first; damaged ones are kept as evidence. */
 async function wholeCheckpoints(root: string): Promise<string[]> {
   const whole: string[] = [];
-  for (const { path } of await listCheckpoints(root)) if (await isWhole(path)) whole.push(path);
+  for (const { path } of await listCheckpoints(root)) if (await hasAllFiles(path)) whole.push(path);
   return whole;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ImageError, RgbImage, sobelEdges } from "../../images/index.ts";
-import { type Condition, PictureSource, type Sight } from "./picture-source.ts";
+import { type Condition, type Crop, PictureSource } from "./picture-source.ts";
 import type { Example } from "./training-data.ts";
 
 /** A picture whose pixels say where they are. */
@@ -30,35 +30,35 @@ const exampleOf = (picture: RgbImage, control?: RgbImage): Example => ({
 });
 
 const transform = { resample: "bilinear", crop: "random", horizontalFlip: 0.5 } as const;
-async function seen(example: Example, sight: Sight, condition?: Condition): Promise<RgbImage> {
+async function seen(example: Example, crop: Crop, condition?: Condition): Promise<RgbImage> {
   const source = new PictureSource({ transform }, condition);
   const file = await source.read(example);
-  return source.bring(await file.decode(), file, sight);
+  return source.crop(await file.decode(), file, crop);
 }
 const keyOf = async (example: Example, condition?: Condition): Promise<string> =>
   (await new PictureSource({ transform }, condition).read(example)).key();
 
 const bucket = { ratio: 1, width: 24, height: 24 };
-const sights: readonly Sight[] = [0, 0.3, 0.99, "center" as const].flatMap((place) =>
+const crops: readonly Crop[] = [0, 0.3, 0.99, "center" as const].flatMap((place) =>
   [false, true].map((mirrored) => ({ bucket, place, mirrored })),
 );
 
 describe("PictureSource", () => {
   const picture = map(96, 48);
 
-  it.each(sights)("cuts a control picture where its picture is cut: %j", async (sight) => {
-    const own = await seen(exampleOf(picture), sight);
-    expect((await seen(exampleOf(picture, picture), sight, "given")).data).toEqual(own.data);
+  it.each(crops)("cuts a control picture where its picture is cut: %j", async (crop) => {
+    const own = await seen(exampleOf(picture), crop);
+    expect((await seen(exampleOf(picture, picture), crop, "given")).data).toEqual(own.data);
     // Of another size and shape, as annotators make them: both are maps of places, and show the same ones.
-    const other = await seen(exampleOf(picture, map(60, 36)), sight, "given");
+    const other = await seen(exampleOf(picture, map(60, 36)), crop, "given");
     const apart = own.data.map((value, i) => Math.abs(value - (other.data[i] ?? 0)));
     expect(Math.max(...apart)).toBeLessThan(8); // a pixel across is 255/48
   });
 
   it("makes edges of what is seen", async () => {
-    const sight: Sight = { bucket, place: 0.3, mirrored: true };
-    const own = await seen(exampleOf(picture), sight);
-    expect((await seen(exampleOf(picture), sight, "edges")).data).toEqual(sobelEdges(own).data);
+    const crop: Crop = { bucket, place: 0.3, mirrored: true };
+    const own = await seen(exampleOf(picture), crop);
+    expect((await seen(exampleOf(picture), crop, "edges")).data).toEqual(sobelEdges(own).data);
   });
 
   it("gives keys that tell conditions, and sizes that control pictures lie over, apart", async () => {
@@ -78,9 +78,9 @@ describe("PictureSource", () => {
       ...exampleOf(picture),
       control: { path: "/maps/fox.png", read: async () => Buffer.from("no picture") },
     };
-    await expect(seen(broken, sights[0] as Sight, "given")).rejects.toThrow(ImageError);
-    await expect(seen(broken, sights[0] as Sight, "given")).rejects.toThrow(/^\/maps\/fox\.png: /);
-    await expect(seen(exampleOf(picture), sights[0] as Sight, "given")).rejects.toThrow(
+    await expect(seen(broken, crops[0] as Crop, "given")).rejects.toThrow(ImageError);
+    await expect(seen(broken, crops[0] as Crop, "given")).rejects.toThrow(/^\/maps\/fox\.png: /);
+    await expect(seen(exampleOf(picture), crops[0] as Crop, "given")).rejects.toThrow(
       "Expected a control picture for /data/fox.png",
     );
   });

@@ -29,7 +29,7 @@ export interface OriginalSize {
 }
 
 /** How a picture, or its control picture, is resized and cropped. */
-export interface Sight {
+export interface Crop {
   readonly bucket: Bucket;
   readonly place: CropPlace;
   readonly mirrored: boolean;
@@ -76,10 +76,10 @@ export class PictureSource {
   }
 
   /** Resizes and crops the result of {@link SourceFile.decode} to its bucket, exactly like the picture itself. */
-  async bring(
+  async crop(
     image: RgbImage,
     { originalSize: over }: Pick<SourceFile, "originalSize">,
-    { bucket: { width, height }, place, mirrored }: Sight,
+    { bucket: { width, height }, place, mirrored }: Crop,
   ): Promise<RgbImage> {
     const kernel = this.#kernel;
     const covered = await coverPicture(image, { width, height, kernel, place, mirrored, over });

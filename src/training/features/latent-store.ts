@@ -19,7 +19,7 @@ export type MadeMoments = (
 ) => Promise<Moments | undefined>;
 
 /** A picture in the form that is cached. */
-export interface KeptSight {
+export interface CachedCrop {
   /** Hash of its file. */
   readonly content: string;
   readonly bucket: Bucket;
@@ -37,7 +37,7 @@ export interface LatentStoreOptions {
 }
 
 /** Start of a picture's keys. Keys of square pictures contain no size, since a store has a single resolution. */
-export function latentKey({ content, bucket: { width, height }, mirrored }: KeptSight): string {
+export function latentKey({ content, bucket: { width, height }, mirrored }: CachedCrop): string {
   const size = width === height ? "" : `.${width}x${height}`;
   return `${content}${size}${mirrored ? ".mirrored" : ""}.`;
 }

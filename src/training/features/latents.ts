@@ -167,8 +167,8 @@ export class Latents {
     let image: RgbImage | undefined;
     const encode = async (mirrored: boolean): Promise<Moments> => {
       image ??= await file.decode();
-      const sight = { bucket, place: "center", mirrored } as const;
-      return this.#moments(await this.#source.bring(image, file, sight));
+      const crop = { bucket, place: "center", mirrored } as const;
+      return this.#moments(await this.#source.crop(image, file, crop));
     };
     for (const mirrored of horizontalFlip > 0 ? [false, true] : [false]) {
       const key = latentKey({ content, bucket, mirrored });
@@ -251,7 +251,7 @@ export class Latents {
     const { originalSize } = file;
     const bucket = this.#bucketOf(originalSize);
     const image = await file.decode();
-    const pixels = await this.#source.bring(image, file, { bucket, place, mirrored });
+    const pixels = await this.#source.crop(image, file, { bucket, place, mirrored });
     return { pixels, originalSize, bucket };
   }
 
@@ -260,8 +260,8 @@ export class Latents {
     const { resolution } = this.#options.stage;
     const file = await this.#source.read(example);
     const bucket = { ratio: 1, width: resolution, height: resolution };
-    const sight = { bucket, place: "center", mirrored: false } as const;
-    return this.#source.bring(await file.decode(), file, sight);
+    const crop = { bucket, place: "center", mirrored: false } as const;
+    return this.#source.crop(await file.decode(), file, crop);
   }
 
   /** Latents (B, C, h, w) of loaded pictures of one bucket, scaled for the diffusion model. */

@@ -9,7 +9,7 @@ import { resolveConfig, resolveEpochs, type TrainConfig } from "../../config/ind
 import { readSafetensors } from "../../weights/index.ts";
 import { forecastBytes } from "../checkpoints/checkpoint.ts";
 import { loadTrainingData, stageExamples } from "../dataset/training-data.ts";
-import { stageShapes } from "./stage-footprint.ts";
+import { stageFootprint } from "./stage-footprint.ts";
 
 const root = mkdtempSync(join(tmpdir(), "pixart-shapes-"));
 const data = join(root, "data");
@@ -32,7 +32,7 @@ const config: TrainConfig = {
   })),
 };
 
-describe("stageShapes", () => {
+describe("stageFootprint", () => {
   beforeAll(async () => {
     await writeTinyDataset(data);
     writeFileSync(join(root, "tiny.json"), JSON.stringify(config));
@@ -48,7 +48,11 @@ describe("stageShapes", () => {
       if (stage === undefined) throw new Error("no such stage");
       const { train } = stageExamples(stage, await loadTrainingData(resolved.dataset));
       const pictures = train.map(({ file }) => file);
-      const shapes = await stageShapes(resolved, stage, { classCount: 6, vocabSize: 64, pictures });
+      const shapes = await stageFootprint(resolved, stage, {
+        classCount: 6,
+        vocabSize: 64,
+        pictures,
+      });
       const folder = join(root, "run", "checkpoints", name, "step-00000001");
       const real = readdirSync(folder).reduce(
         (sum, file) => sum + statSync(join(folder, file)).size,
@@ -66,7 +70,7 @@ describe("stageShapes", () => {
   );
 
   // Counts from the released files: diffusers' PixArt-XL-2, its autoencoder and T5-XXL's encoder.
-  const released = (...stages: readonly object[]): ReturnType<typeof stageShapes> => {
+  const released = (...stages: readonly object[]): ReturnType<typeof stageFootprint> => {
     const resolved = resolveEpochs(
       resolveConfig(
         {
@@ -90,7 +94,7 @@ describe("stageShapes", () => {
     );
     const last = resolved.stages.at(-1);
     if (last === undefined) throw new Error("no such stage");
-    return stageShapes(resolved, last, { classCount: 1000, vocabSize: 32128, pictures: [] });
+    return stageFootprint(resolved, last, { classCount: 1000, vocabSize: 32128, pictures: [] });
   };
 
   it("knows how large the paper's model is without making it", async () => {

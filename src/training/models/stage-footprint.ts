@@ -186,7 +186,7 @@ interface Parts {
 }
 
 /** The shapes of one stage's models, gradients, moments, averages, checkpoints and features. */
-export async function stageShapes(
+export async function stageFootprint(
   config: ResolvedConfig,
   stage: ResolvedStage,
   facts: ShapeFacts,

@@ -9,7 +9,7 @@ import type { Device } from "../../torch/index.ts";
 import { bytesBelow } from "../checkpoints/bytes-below.ts";
 import { stageExamples, type TrainingData } from "../dataset/training-data.ts";
 import { memoryOf } from "../models/available-memory.ts";
-import { type StageFootprint, stageShapes } from "../models/stage-footprint.ts";
+import { type StageFootprint, stageFootprint } from "../models/stage-footprint.ts";
 import { formatBytes } from "../progress/quantities.ts";
 import { CHECKPOINTS_FOLDER } from "../run-folder/run-files.ts";
 import { checkpointBytes } from "./checkpoint-room.ts";
@@ -69,7 +69,7 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
   for (const stage of config.stages) {
     const pictures = stageExamples(stage, data).train.map(({ file }) => file);
     const facts = { classCount: data.classCount, vocabSize, pictures };
-    shapes.set(stage, await stageShapes(config, stage, facts));
+    shapes.set(stage, await stageFootprint(config, stage, facts));
   }
   const features = forecastFeatures(config, data, shapes, tokenizer);
   const checkpoints = [...shapes].reduce(

@@ -1,6 +1,10 @@
 import { join } from "node:path";
 import { unlessItFails } from "../../files/unless-it-fails.ts";
-import { isWhole, listCheckpoints, stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
+import {
+  hasAllFiles,
+  listCheckpoints,
+  stageCheckpoints,
+} from "../checkpoints/checkpoint-folder.ts";
 import { CHECKPOINTS_FOLDER } from "./run-files.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { RunLostError } from "./run-lost-error.ts";
@@ -31,7 +35,7 @@ async function howToGoOn(run: RunFolder): Promise<string> {
 async function newestIn(place: string, run: RunFolder): Promise<string | undefined> {
   for (const { name } of run.config.stages.toReversed()) {
     const listed = await listCheckpoints(stageCheckpoints(join(place, CHECKPOINTS_FOLDER), name));
-    for (const { path } of listed.toReversed()) if (await isWhole(path)) return path;
+    for (const { path } of listed.toReversed()) if (await hasAllFiles(path)) return path;
   }
   return undefined;
 }
