@@ -117,7 +117,8 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
       { length: 40 },
       (_, i) => `step ${1200 + i}/3000  loss 0.2${i}  84 pictures/s`,
     );
-    return c.json(after > 0 ? { lines: [], next: after } : { lines, next: 2000 });
+    const source = "log.txt";
+    return c.json(after > 0 ? { lines: [], next: after, source } : { lines, next: 2000, source });
   });
   app.get("/api/compare", (c) => {
     const byId = (id: string | undefined): RunLine | undefined =>

@@ -99,6 +99,7 @@ export const mockPlan: StartPlan = {
   seconds: 3480,
   steps: 1900,
   problems: [],
+  warnings: ["3 pictures have no caption and are left out"],
   command: "npx pixart train finetune_lora --data /home/ada/pictures/grandfather --minutes 60",
 };
 

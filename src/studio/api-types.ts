@@ -11,7 +11,7 @@ export interface LossAt {
 
 /**
  * `finished`, `stopped`, `failed`: how it ended. `interrupted`: its process is gone. `elsewhere`: a process on another machine
- * writes it.
+ * writes it, and takes requests as others do.
  */
 export type RunState =
   | "running"
@@ -37,7 +37,7 @@ export interface StageState {
   readonly steps: number;
   readonly heldout: LossAt | null;
   readonly lowestHeldout: LossAt | null;
-  /** Mean of the last 50 steps. */
+  /** Mean of the last 50 steps, without those that had no finite loss. */
   readonly loss: number | null;
   readonly imagesPerSecond: number | null;
   readonly rollbacks: number;
@@ -166,12 +166,15 @@ export interface WorstPicture {
 }
 
 /**
- * `GET /runs/{id}/log?after=0`: whole lines from that byte on, at most a thousand, the newest; `next` is where the following
- * lines start.
+ * `GET /runs/{id}/log?after=0&source=`: whole lines from that byte on, at most a thousand, the newest; `next` is where the
+ * following lines start in `source`. If another file has taken its place, as when a run gets its folder, they are that file's,
+ * from its start.
  */
 export interface LogPart {
   readonly lines: readonly string[];
   readonly next: number;
+  /** Stands for the file that was read, and changes with it; empty without a file. */
+  readonly source: string;
 }
 
 /** `GET /compare?a=&b=`. The page requests the series of both separately. */
@@ -222,7 +225,7 @@ export interface StreamEvents extends Record<PlacedEvent, Placed> {
   readonly drawing: { readonly waiting: number; readonly running: number };
 }
 
-/** `POST /runs/{id}/control` with `{ do }` → 202. `stop` saves first. */
+/** `POST /runs/{id}/control` with `{ do }` → 202, wherever the run's process is. `stop` saves first. */
 export type ControlRequest = { readonly do: "stop" | "save" | "sample" };
 
 /**
@@ -310,7 +313,10 @@ export interface StartPlan {
   readonly diskBytes: number;
   readonly seconds: number | null;
   readonly steps: number;
+  /** Why it can't be started; empty if it can. */
   readonly problems: readonly string[];
+  /** What to know before it is started, such as pictures without captions. */
+  readonly warnings: readonly string[];
   /** The equivalent command. */
   readonly command: string;
 }

@@ -22,6 +22,7 @@ it("goes from a folder over its check and the plan to a run", async () => {
   await page.getByRole("radio", { name: /One thing/ }).check();
   await page.getByRole("button", { name: "Show the plan" }).click();
   await page.getByText("1,900 steps, 71 epochs").waitFor();
+  await page.getByText("3 pictures have no caption and are left out").waitFor();
   await page.getByRole("button", { name: "Start training" }).click();
   await page.getByRole("heading", { name: "emoji_full" }).waitFor();
   const started = mock.asked.filter(({ path }) => path === "/api/runs").map(({ body }) => body);

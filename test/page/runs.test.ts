@@ -146,14 +146,20 @@ describe("a run", () => {
     expect(mock.asked).toEqual([{ path: "/api/runs/r1/control", body: { do: "stop" } }]);
   });
 
-  it.each([
-    ["elsewhere", "/runs/r3", {}, "museum-xl"],
-    ["behind a key that may only look", "/runs/r1", { isViewOnly: true }, "emoji_full"],
-  ])("%s has no buttons that change it", async (_, address, options, name) => {
-    await using studio = await openStudio(browser, address, options);
+  it("behind a key that may only look has no buttons that change it", async () => {
+    await using studio = await openStudio(browser, "/runs/r1", { isViewOnly: true });
     const { page } = studio;
-    await page.getByRole("heading", { name }).waitFor();
+    await page.getByRole("heading", { name: "emoji_full" }).waitFor();
     expect(await page.getByRole("button", { name: /Stop|Save now|Sample now/ }).count()).toBe(0);
+  });
+
+  it("elsewhere takes requests too", async () => {
+    await using studio = await openStudio(browser, "/runs/r3");
+    const { page, mock } = studio;
+    await page.getByText("process 4711 on gpu-box-2").waitFor();
+    await page.getByRole("button", { name: "Save now" }).click();
+    await page.getByText("Requested: save after this step.").waitFor();
+    expect(mock.asked).toEqual([{ path: "/api/runs/r3/control", body: { do: "save" } }]);
   });
 
   it("that was interrupted says how to continue", async () => {

@@ -17,7 +17,7 @@ export function PlanView({ plan }: { readonly plan: StartPlan }): JSX.Element {
     const id = await beginRun();
     if (id !== undefined) route(`/runs/${encodeURIComponent(id)}`);
   };
-  const { lines, problems, memoryBytes, diskBytes, seconds, steps, command } = plan;
+  const { lines, problems, warnings, memoryBytes, diskBytes, seconds, steps, command } = plan;
   return (
     <section ref={section} class="card stack" aria-labelledby="plan-title">
       <h2 id="plan-title">3. The plan</h2>
@@ -46,7 +46,7 @@ export function PlanView({ plan }: { readonly plan: StartPlan }): JSX.Element {
           <li key={line}>{line}</li>
         ))}
       </ul>
-      {problems.map((one) => (
+      {[...problems, ...warnings].map((one) => (
         <p key={one} class="note">
           {one}
         </p>

@@ -30,3 +30,12 @@ it("leaves alone what the step is not news for", () => {
   expect(withStep(series, { ...step, stage: "pretraining" })).toBe(series);
   expect(withStep(series, { ...step, step: 2 })).toBe(series);
 });
+
+it("leaves out what is no number, as of a skipped step, which JSON writes as null", () => {
+  const skipped = { ...step, ...JSON.parse(JSON.stringify({ loss: Number.NaN })) };
+  const { keys } = withStep(series, skipped);
+  expect(keys.loss?.step).toEqual([1, 2]);
+  expect(keys.lr).toEqual({ step: [3], mean: [1e-4], min: [1e-4], max: [1e-4] });
+  const live = { ...series, keys };
+  expect(withStep(live, skipped)).toBe(live);
+});

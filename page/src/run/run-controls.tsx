@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { RunDetails } from "../../../src/studio/api-types.ts";
 import { Icon } from "../parts/icon.tsx";
+import { goesOn } from "../runs/runs-store.ts";
 import { session } from "../session/session.ts";
 import { ReallyStop } from "./really-stop.tsx";
 import type { RunStore } from "./run-store.ts";
@@ -34,7 +35,7 @@ export function RunControls({ store, details }: RunControlsProps): JSX.Element {
           </select>
         </label>
       )}
-      {isOurs && state === "running" && (
+      {isOurs && goesOn(details) && (
         <>
           <button type="button" onClick={() => void store.control("sample")}>
             Sample now

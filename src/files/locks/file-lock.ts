@@ -17,7 +17,7 @@ import {
   timesOf,
   tryTake,
 } from "./lock-file.ts";
-import { stateOf } from "./process-identity.ts";
+import { type ProcessState, stateOf } from "./process-identity.ts";
 
 export type { LockHolder } from "./lock-file.ts";
 
@@ -118,15 +118,24 @@ export class FileLock implements Disposable {
   }
 }
 
-/** The process that holds a lock, and whether it is at work as far as can be determined at once; undefined if none does. */
-export function holderOf(
-  path: string,
-): { readonly holder: LockHolder | undefined; readonly isAtWork: boolean } | undefined {
+/** What can be determined at once of the process that holds a lock. */
+export interface FoundHolder {
+  /** Undefined if the lock can't be parsed. */
+  readonly holder: LockHolder | undefined;
+  /** Only if it is `running` does its number identify it among the processes that can be observed from here. */
+  readonly state: ProcessState;
+  /** Whether it is running, or may be. */
+  readonly isAtWork: boolean;
+}
+
+/** The process that holds a lock; undefined if none does. */
+export function holderOf(path: string): FoundHolder | undefined {
   const found = readLock(path);
   if (found === undefined) return undefined;
   const holder = found.isFile ? parseHolder(found.text) : undefined;
-  const state = holder === undefined ? "running" : stateOf(holder);
-  return { holder, isAtWork: state === "unseen" ? beatsByClock(path) : state === "running" };
+  if (holder === undefined) return { holder, state: "unseen", isAtWork: true };
+  const state = stateOf(holder);
+  return { holder, state, isAtWork: state === "unseen" ? beatsByClock(path) : state === "running" };
 }
 
 /** Compares the clocks of both machines, which may differ by up to {@link STILL_MS}. */

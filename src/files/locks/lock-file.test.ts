@@ -43,7 +43,7 @@ describe("FileLock where others have made what is there", () => {
     await expect(FileLock.acquire(path, { waitsFor: () => true })).rejects.toThrow(
       `The lock ${path} cannot be taken: ${what} has its name; remove it`,
     );
-    expect(holderOf(path)).toEqual({ holder: undefined, isAtWork: true });
+    expect(holderOf(path)).toEqual({ holder: undefined, state: "unseen", isAtWork: true });
     expect(readdirSync(folder)).toEqual(["a.lock"]);
   });
 

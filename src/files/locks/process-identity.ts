@@ -27,11 +27,14 @@ export function ownIdentity(): ProcessIdentity {
   };
 }
 
+/** {@link stateOf} of a process. */
+export type ProcessState = "running" | "gone" | "unseen";
+
 /**
  * Whether a process runs. `unseen` is one that can't be observed from here: on another machine, in another container, or of
  * another user whose processes the system hides.
  */
-export function stateOf(other: ProcessIdentity): "running" | "gone" | "unseen" {
+export function stateOf(other: ProcessIdentity): ProcessState {
   const own = ownIdentity();
   if (own.boot === null || own.namespace === null || own.started === null) return "unseen";
   if (other.boot !== own.boot || other.namespace !== own.namespace) return "unseen";

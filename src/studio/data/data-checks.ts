@@ -41,6 +41,7 @@ export class DataChecks {
     try {
       return await (await known).get(key)?.read();
     } catch {
+      await known.catch(() => this.#entries.delete(job)); // a list that failed is made again
       return undefined;
     }
   }

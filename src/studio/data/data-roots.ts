@@ -39,12 +39,7 @@ export class DataRoots {
   async require(given: string): Promise<string> {
     const path = await this.find(given);
     if (path !== undefined) return path;
-    throw new ApiError(
-      404,
-      "folder_not_found",
-      "Expected a folder below one of this server's data folders, without links, for folder; allow others with --data-root",
-      { param: "folder" },
-    );
+    throw noFolder();
   }
 
   /** The same; undefined for any other folder. */
@@ -56,18 +51,25 @@ export class DataRoots {
       const path = trimmed(normalize(resolve(root, given)));
       const isInside = path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
       if (!isInside || (await realpath(path).catch(() => undefined)) !== path) continue;
-      if ((await stat(path)).isDirectory()) return path;
+      if ((await stat(path).catch(() => undefined))?.isDirectory()) return path;
     }
     return undefined;
   }
 
-  /** Contents of a folder; without one, the list of roots. */
+  /** Contents of a folder; without one, the list of roots. Throws an ApiError for a folder that can't be read. */
   async list(given: string | undefined): Promise<ListedFolder> {
     const roots = await this.all();
     if (given === undefined || given === "")
       return { path: "", parent: null, folders: roots, pictures: 0 };
     const path = await this.require(given);
-    const entries = await readdir(path, { withFileTypes: true });
+    const entries = await readdir(path, { withFileTypes: true }).catch(
+      ({ code }: NodeJS.ErrnoException) => {
+        if (code === "ENOENT") throw noFolder(); // just removed
+        throw new ApiError(409, "folder_unreadable", `The folder ${path} can't be read (${code})`, {
+          param: "folder",
+        });
+      },
+    );
     const folders = entries
       .filter((entry) => entry.isDirectory() && !PASSED_OVER.test(entry.name))
       .map(({ name }) => name)
@@ -82,6 +84,14 @@ export class DataRoots {
     };
   }
 }
+
+const noFolder = (): ApiError =>
+  new ApiError(
+    404,
+    "folder_not_found",
+    "Expected a folder below one of this server's data folders, without links, for folder; allow others with --data-root",
+    { param: "folder" },
+  );
 
 const trimmed = (path: string): string =>
   path.length > 1 && path.endsWith(sep) ? path.slice(0, -1) : path;

@@ -1,13 +1,16 @@
 import { statSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import type { ResolvedConfig } from "../../config/index.ts";
-import type { DatasetEntry } from "../../data/dataset.ts";
+import type { DatasetEntry, DatasetOptions } from "../../data/dataset.ts";
 import { readDataset } from "../../data/read-dataset.ts";
+import type { EventTail } from "../../training/run-folder/event-tail.ts";
 import { lastPictureLosses } from "../../training/run-folder/picture-losses-file.ts";
 import { readmeCommand } from "../../training/run-folder/run-readme.ts";
 import type { WorstPicture } from "../api-types.ts";
 import { pictureKey, trainingPictureAddress } from "../runs/addresses.ts";
 import type { LiveRun } from "../runs/live-run.ts";
+import { readRun } from "../runs/read-run.ts";
+import { reasonOf } from "../runs/run-line.ts";
 import type { DataRoots } from "./data-roots.ts";
 
 /** Number of data sets whose lists are kept. */
@@ -32,12 +35,15 @@ export class TrainingPictures {
     this.#roots = roots;
   }
 
-  /** The worst-learnt pictures of a stage, by default the last stage that has any. */
+  /** The worst-learnt pictures of a stage, by default the last stage that has any. Throws an ApiError if the run can't be read. */
   async worst(run: LiveRun, stage: string | undefined, count: number): Promise<WorstPictures> {
-    const { place, config } = run;
+    const { place } = run;
+    const { config } = await readRun(run);
     const stages = config.stages.map(({ name }) => name);
     const asked = stages.filter((name) => stage === undefined || name === stage);
-    const losses = await lastPictureLosses(place.path, asked);
+    const losses = await lastPictureLosses(place.path, asked).catch(reasonOf);
+    if (typeof losses === "string")
+      return { pictures: [], reason: `The losses of its pictures can't be read: ${losses}` };
     if (losses === undefined)
       return {
         pictures: [],
@@ -57,7 +63,7 @@ export class TrainingPictures {
     };
   }
 
-  /** The bytes of a picture by its key; undefined if unavailable. */
+  /** The bytes of a picture by its key; undefined if unavailable. Throws an ApiError if the run can't be read. */
   async read(run: LiveRun, key: string): Promise<Uint8Array | undefined> {
     const entries = await this.#entriesOf(run);
     if (typeof entries === "string") return undefined;
@@ -69,12 +75,16 @@ export class TrainingPictures {
 
   /** A run's pictures, or why they can't be shown. */
   async #entriesOf(run: LiveRun): Promise<Entries | string> {
-    const { dataset } = run.config;
-    const folder = await this.#folderOf(run, dataset.folder);
+    const { config, tail } = await readRun(run);
+    const { dataset } = config;
+    const folder = await this.#folderOf(run, tail, dataset.folder);
     if (folder === undefined)
       return "The data set is no longer there, or is outside the folders that this server may read (--data-root)";
-    const key = JSON.stringify([folder, dataset.layout, dataset.imageColumn, dataset.textColumn]);
-    const known = this.#sets.get(key) ?? entriesIn(folder, dataset);
+    const options = optionsOf(dataset);
+    // A process that starts lists its data set again.
+    const begun = tail.events.findLast(({ type }) => type === "run-start" || type === "resume");
+    const key = JSON.stringify([folder, stampOf(folder), begun?.time, options]);
+    const known = this.#sets.get(key) ?? entriesIn(folder, options);
     this.#sets.delete(key);
     this.#sets.set(key, known);
     for (const old of [...this.#sets.keys()].slice(0, -MOST_KEPT)) this.#sets.delete(old);
@@ -87,10 +97,12 @@ export class TrainingPictures {
   }
 
   /** Relative folders are relative to where the run was started. */
-  async #folderOf(run: LiveRun, folder: string): Promise<string | undefined> {
-    const { tail } = await run.history();
-    const begun =
-      tail.eventsOf("run-start")[0]?.facts?.cwd ?? readmeCommand(run.place.path)?.folder;
+  async #folderOf(
+    { place }: LiveRun,
+    tail: EventTail,
+    folder: string,
+  ): Promise<string | undefined> {
+    const begun = tail.eventsOf("run-start")[0]?.facts?.cwd ?? readmeCommand(place.path)?.folder;
     const path = isAbsolute(folder) ? folder : resolve(begun ?? process.cwd(), folder);
     const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
     if (!isFile) return this.#roots.find(path);
@@ -99,13 +111,26 @@ export class TrainingPictures {
   }
 }
 
-async function entriesIn(folder: string, dataset: ResolvedConfig["dataset"]): Promise<Entries> {
-  const { layout, imageColumn, textColumn, instancePrompt } = dataset;
-  const { entries } = await readDataset(folder, {
-    layout: layout ?? undefined,
-    imageColumn: imageColumn ?? undefined,
-    textColumn: textColumn ?? undefined,
-    instancePrompt: instancePrompt ?? undefined,
-  });
+/** What the list of a data set depends on besides its files. */
+const optionsOf = ({
+  layout,
+  imageColumn,
+  textColumn,
+  instancePrompt,
+}: ResolvedConfig["dataset"]): DatasetOptions => ({
+  layout: layout ?? undefined,
+  imageColumn: imageColumn ?? undefined,
+  textColumn: textColumn ?? undefined,
+  instancePrompt: instancePrompt ?? undefined,
+});
+
+/** Changes when something is added to a folder or removed from it, and with a file's content. */
+function stampOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return `${found?.ino} ${found?.size} ${found?.mtimeMs}`;
+}
+
+async function entriesIn(folder: string, options: DatasetOptions): Promise<Entries> {
+  const { entries } = await readDataset(folder, options);
   return new Map(entries.map((entry) => [pictureKey(entry.file), entry]));
 }

@@ -74,7 +74,7 @@ export class DrawModels implements ModelCatalog {
     const run = this.#runs.all.find(({ place }) => place.id === id);
     if (run === undefined) return [];
     const { state } = await this.#runs.line(run);
-    return state === "unreadable" ? [] : checkpointsOf(run);
+    return state === "unreadable" ? [] : checkpointsOf(run).catch(() => []);
   }
 }
 

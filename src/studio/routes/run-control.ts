@@ -6,6 +6,7 @@ import { ApiError } from "../../server/http/api-error.ts";
 import { CONFIG_FILE, RECIPE_FILE } from "../../training/run-folder/run-files.ts";
 import { readmeCommand } from "../../training/run-folder/run-readme.ts";
 import { controlRun } from "../runs/control-run.ts";
+import { readingRun } from "../runs/read-run.ts";
 import { runCommand } from "../start/own-command.ts";
 import { controlRequest, publishRequest } from "../start/start-request.ts";
 import type { StudioContext } from "../studio-context.ts";
@@ -26,7 +27,8 @@ export function addRunControlRoutes(app: App, studio: StudioContext): void {
     requireChange(c, studio);
     const run = await runs.find(c.req.param("id"));
     const { path, id } = run.place;
-    if (run.process !== undefined || started.isAtWork(id))
+    const found = await readingRun(run.place, () => run.process);
+    if (found !== undefined || started.isAtWork(id))
       throw new ApiError(409, "run_at_work", "A process is already writing this run");
     // The run brings its own config; the recipe is only compared with it.
     const recipe = [RECIPE_FILE, CONFIG_FILE].find((name) => existsSync(join(path, name)));

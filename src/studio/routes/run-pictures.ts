@@ -1,6 +1,7 @@
 import type { App } from "../../server/app-types.ts";
 import { readInside } from "../pictures/file-inside.ts";
 import { pictureAnswer } from "../pictures/picture-answer.ts";
+import { readRun } from "../runs/read-run.ts";
 import { sampleFile } from "../runs/samples.ts";
 import type { StudioContext } from "../studio-context.ts";
 
@@ -10,7 +11,7 @@ export function addRunPictureRoutes(app: App, studio: StudioContext): void {
   app.get("/api/runs/:id/samples/:stage/:step/:which", async (c) => {
     const { id, stage, step, which } = c.req.param();
     const run = await runs.find(id);
-    const { tail } = await run.history();
+    const { tail } = await readRun(run);
     const file = sampleFile(tail, { stage, step: Number(step) }, which);
     const bytes = file === undefined ? undefined : await readInside(run.place.path, file);
     return pictureAnswer(c, bytes, { thumbnails, isOwn: true });

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import type { App, AppContext } from "../../server/app-types.ts";
-import { ApiError } from "../../server/http/api-error.ts";
 import { LOG_FILE } from "../../training/run-folder/run-log.ts";
-import type { Comparison, RunLine, Series } from "../api-types.ts";
+import type { Comparison, LogPart, RunLine, Series } from "../api-types.ts";
 import { runReport } from "../report/run-report.ts";
 import { compareRuns } from "../runs/compare-runs.ts";
 import type { LiveRun } from "../runs/live-run.ts";
 import { logPart } from "../runs/log-part.ts";
+import { readingRun, readRun, unreadableRun } from "../runs/read-run.ts";
 import { runDetails } from "../runs/run-details.ts";
 import { sampleSets } from "../runs/samples.ts";
 import { seriesOf } from "../runs/series.ts";
@@ -39,20 +39,17 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
       return c.json(await startedDetails(begun));
     const run = await runOf(c);
     const line = await runs.line(run);
-    if (line.state === "unreadable") {
-      const what = `The run ${line.name} can't be read: ${line.message}`;
-      throw new ApiError(400, "invalid_value", what, { param: "id" });
-    }
+    requireReadable(line);
     return c.json(await runDetails(run, line, mayChange(c, studio)));
   });
 
   app.get("/api/runs/:id/series", async (c) => {
     const run = await runOf(c);
-    const { tail } = await run.history();
+    const { config, tail } = await readRun(run);
     const query = c.req.query();
     const stage = await stageOf(studio, run, query.stage);
     return c.json<Series>(
-      await seriesOf(run.config, tail, {
+      await seriesOf(config, tail, {
         stage,
         keys: (query.keys ?? "loss,heldout").split(",").slice(0, MOST_KEYS),
         from: optionalNumber(query.from),
@@ -64,7 +61,7 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
 
   app.get("/api/runs/:id/samples", async (c) => {
     const run = await runOf(c);
-    const { tail } = await run.history();
+    const { tail } = await readRun(run);
     const stage = await stageOf(studio, run, c.req.query("stage"));
     return c.json({ samples: sampleSets(run.place.id, tail, stage) });
   });
@@ -77,7 +74,9 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
   });
 
   app.get("/api/runs/:id/report", async (c) => {
-    const { place } = await runOf(c);
+    const run = await runOf(c);
+    const { place } = run;
+    requireReadable(await runs.line(run));
     const name = encodeURIComponent(`${place.name}.html`);
     return c.html(await runReport(place.path), 200, {
       // For download, not display: someone else's run may have written it.
@@ -87,22 +86,29 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
 
   app.get("/api/runs/:id/log", async (c) => {
     const id = c.req.param("id");
-    const after = numberOf(c.req.query("after"), 0, 0, Number.MAX_SAFE_INTEGER);
+    const next = numberOf(c.req.query("after"), 0, 0, Number.MAX_SAFE_INTEGER);
+    const place = { next, source: c.req.query("source") ?? "" };
     const before = started.find(id);
-    const hasFolder = before === undefined || (await runs.has(id));
-    const own = hasFolder
-      ? await logPart(join((await runOf(c)).place.path, LOG_FILE), after)
-      : { lines: [], next: 0 };
-    // Output from before it had a folder.
-    return c.json(own.next === 0 && before !== undefined ? await logPart(before.log, after) : own);
+    if (before === undefined || (await runs.has(id))) {
+      const run = await runOf(c);
+      const file = join(run.place.path, LOG_FILE);
+      const own = await readingRun(run.place, () => logPart(file, place));
+      if (before === undefined || own.next > 0) return c.json<LogPart>(own);
+    }
+    return c.json<LogPart>(await logPart(before.log, place)); // from before it had a folder
   });
 
   app.get("/api/compare", async (c) => {
     const { a = "", b = "" } = c.req.query();
     const pair = [await runs.find(a), await runs.find(b)] as const;
+    const read = [await readRun(pair[0]), await readRun(pair[1])] as const;
     const lines = [await runs.line(pair[0]), await runs.line(pair[1])] as const;
-    return c.json<Comparison>(compareRuns(pair, lines));
+    return c.json<Comparison>(compareRuns(read, lines));
   });
+}
+
+function requireReadable({ state, name, message }: RunLine): void {
+  if (state === "unreadable") throw unreadableRun(name, message);
 }
 
 /** The requested stage, or the run's current one. */

@@ -1,10 +1,10 @@
 import { configDifferences } from "../../config/checks/run-differences.ts";
 import type { Comparison, RunLine } from "../api-types.ts";
-import type { LiveRun } from "./live-run.ts";
+import type { ReadRun } from "./read-run.ts";
 
 /** Two runs and the differences of their configs. */
 export const compareRuns = (
-  [a, b]: readonly [a: LiveRun, b: LiveRun],
+  [a, b]: readonly [a: ReadRun, b: ReadRun],
   [lineA, lineB]: readonly [a: RunLine, b: RunLine],
 ): Comparison => ({
   a: lineA,

@@ -4,7 +4,7 @@ import type { RunEvent } from "../../training/run-folder/events.ts";
 /** Timed parts of a step. */
 const PARTS = ["data", "forward", "backward", "optimizer"] as const;
 
-/** A long pause in the events is not work: an interrupted run may resume days later. */
+/** A long pause in the events is not work: the machine may have been suspended. */
 const LONGEST_ACTIVITY_S = 6 * 3600;
 
 /** A run's events as they arrive, and time spent by activity. */
@@ -26,15 +26,12 @@ export class EventHistory {
   async refresh(onEvent: (event: RunEvent) => void): Promise<void> {
     const isNew = this.tail.count === 0;
     await this.tail.read((event) => {
-      if (event.type === "run-start") this.#begin();
+      if (event.type === "run-start") this.#time = new Map();
+      // The first event of a process: what the one before it was doing ended at an unknown time.
+      if (event.type === "run-start" || event.type === "resume") this.#activity = undefined;
       this.#count(event);
       if (!isNew) onEvent(event);
     });
-  }
-
-  #begin(): void {
-    this.#time = new Map();
-    this.#activity = undefined;
   }
 
   #count(event: RunEvent): void {

@@ -26,7 +26,7 @@ export class LiveRun {
   #isRead = false;
   #config: { readonly stamp: string; readonly value: ResolvedConfig } | undefined;
   #line: RunLine | undefined;
-  /** Stamp of the events and the process that the line is based on. */
+  /** Stamp of the events and the process that the line is based on; empty if it only says what can't be read. */
   #told = "";
   #used = 0;
   readonly #onEvent: (event: RunEvent) => void;
@@ -92,10 +92,10 @@ export class LiveRun {
 
   /**
    * Whether its line takes long to compute: there are many events, none of which has been read. {@link peek} gives what is
-   * available at once.
+   * available at once. False for a run that could not be read, since a quick look would not tell.
    */
   get isCold(): boolean {
-    if (this.#isRead) return false;
+    if (this.#isRead || this.#line?.state === "unreadable") return false;
     try {
       const { size, stamp } = this.#found();
       return size > LARGE_BYTES && this.#told !== stamp;
@@ -104,23 +104,26 @@ export class LiveRun {
     }
   }
 
-  /** Its line in the list; the same object until something in it changes. Never throws: a line also says what can't be read. */
+  /**
+   * Its line in the list; the same object until something in it changes. Never throws: a line also says what can't be read, and is
+   * computed again each time until it can be.
+   */
   async line(): Promise<RunLine> {
-    let stamp = "";
     try {
-      const found = this.#found();
-      stamp = found.stamp;
+      const { stamp, process } = this.#found();
       if (this.#line !== undefined && this.#told === stamp) return this.#line;
       const { config, place } = this;
       const { tail } = await this.history();
-      this.#line = runLine({ place, config, tail, process: found.process });
+      this.#line = runLine({ place, config, tail, process });
+      this.#told = stamp;
+      return this.#line;
     } catch (error) {
       const line = unreadableLine(this.place, error);
       const isTold = this.#line?.state === line.state && this.#line.message === line.message;
       if (!isTold) this.#line = line;
+      this.#told = "";
+      return this.#line ?? line;
     }
-    this.#told = stamp;
-    return this.#line as RunLine;
   }
 
   /** What the last events alone tell about its line. */

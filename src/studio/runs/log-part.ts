@@ -8,17 +8,25 @@ const MOST_LINES = 1000;
 const MOST_BYTES = 2 ** 19;
 const LONGEST_LINE = 4000;
 
+/** How far a log has been read. */
+type LogPlace = Pick<LogPart, "next" | "source">;
+
+const START: LogPlace = { next: 0, source: "" };
+
 /**
- * Whole lines of a log from a byte on, the newest; none if there is no log. A log that has become shorter is read from the start.
+ * Whole lines of a log from a place on, the newest; none if there is no log. A log that is another file than the place's, or has
+ * become shorter, is read from the start. A place without a source is one in any file.
  */
-export async function logPart(path: string, after: number): Promise<LogPart> {
+export async function logPart(path: string, place: LogPlace = START): Promise<LogPart> {
   const found = await lstat(path).catch(() => undefined);
   // A link, or a pipe waiting for a writer, is not a log of ours.
-  if (!found?.isFile()) return { lines: [], next: 0 };
+  if (!found?.isFile()) return { lines: [], ...START };
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const { size } = await file.stat();
-    const begin = after > size ? 0 : after;
+    const { dev, ino, size } = await file.stat();
+    const source = `${dev}-${ino}`;
+    const isKnown = place.source === "" || place.source === source;
+    const begin = isKnown && place.next <= size ? place.next : 0;
     const from = Math.max(begin, size - MOST_BYTES);
     const bytes = await readFrom({ path, file }, from, size - from);
     const end = bytes.lastIndexOf("\n") + 1;
@@ -28,6 +36,7 @@ export async function logPart(path: string, after: number): Promise<LogPart> {
     return {
       lines: lines.slice(-MOST_LINES).map((line) => line.slice(0, LONGEST_LINE)),
       next: from + end,
+      source,
     };
   } finally {
     await file.close();

@@ -11,32 +11,32 @@ import { readmeCommand } from "../../training/run-folder/run-readme.ts";
 import type { CheckpointLine, RunDetails, RunFacts, RunLine } from "../api-types.ts";
 import type { LiveRun } from "./live-run.ts";
 import { marksOf } from "./marks.ts";
+import { readingRun, readRun } from "./read-run.ts";
 import { stageStates } from "./stage-state.ts";
 import { verdict } from "./verdict.ts";
 
-/** Everything the page shows of a run except curves and pictures. */
+/** Everything the page shows of a run except curves and pictures. Throws an ApiError if it can't be read. */
 export async function runDetails(
   run: LiveRun,
   line: RunLine,
   canControl: boolean,
 ): Promise<RunDetails> {
   const { path } = run.place;
-  const { tail, time } = await run.history();
-  const { config } = run;
-  const checkpoints = await checkpointLines(path, config);
+  const { config, tail, time } = await readRun(run);
+  const checkpoints = await readingRun(run.place, () => checkpointLines(path, config));
   return {
     ...line,
     all: stageStates(config, tail),
     verdict: verdict(line.stage ?? undefined, tail),
     checkpoints,
     marks: marksOf(tail, checkpoints),
-    config: run.configText,
+    config: await readingRun(run.place, () => run.configText),
     differences: fromRecipe(path, config),
     plan: tail.eventsOf("plan").at(-1)?.plan ?? null,
     facts: factsOf(tail),
     time: [...time].map(([what, seconds]) => ({ what, seconds })),
     resumeCommand: resumeCommand(path),
-    canControl: canControl && (run.process?.isHere ?? true),
+    canControl,
   };
 }
 

@@ -75,6 +75,10 @@ export const unreadableLine = ({ id, name }: RunPlace, error: unknown): RunLine 
   id,
   name,
   state: "unreadable",
-  message: error instanceof Error ? error.message.replaceAll(/\s*\n\s*/g, "; ") : String(error),
+  message: reasonOf(error),
   ...NOTHING_KNOWN,
 });
+
+/** Why something could not be read, in one line. */
+export const reasonOf = (error: unknown): string =>
+  error instanceof Error ? error.message.replaceAll(/\s*\n\s*/g, "; ") : String(error);

@@ -59,7 +59,8 @@ export class RunTable {
 
 async function runsIn(root: string): Promise<RunPlace[]> {
   const real = await realpath(root).catch(() => undefined);
-  if (real === undefined || !(await stat(real)).isDirectory()) return [];
+  const found = real === undefined ? undefined : await stat(real).catch(() => undefined);
+  if (real === undefined || !found?.isDirectory()) return [];
   if (isRunFolder(real)) return [placeOf(real, basename(real))];
   const names = await findRuns(real).catch(() => []);
   return names.map((name) => placeOf(join(real, name), name));

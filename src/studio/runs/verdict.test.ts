@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { MADE_STAGE, writeMadeRun } from "../../../test/fixtures/made-run.ts";
+import { MADE_STAGE, type MadeRun, writeMadeRun } from "../../../test/fixtures/made-run.ts";
+import type { EventTail } from "../../training/run-folder/event-tail.ts";
+import type { StageState } from "../api-types.ts";
 import { LiveRun } from "./live-run.ts";
 import { stageStates } from "./stage-state.ts";
 import { verdict } from "./verdict.ts";
@@ -45,11 +47,40 @@ it.each([
     "No longer learning: held-out loss has risen 25 % since its lowest, 0.4000 at step 100.",
   ],
 ] as const)("of %i steps with %j says so", async (steps, heldout, sentence) => {
-  const path = join(folder, sentence.replace(/\W/g, "").slice(0, 60));
-  await writeMadeRun(path, { steps, heldout });
+  const { stage, tail } = await readMade({ steps, heldout });
+  expect(verdict(stage, tail)).toBe(sentence);
+});
+
+const lost = (...steps: number[]): Record<number, number> =>
+  Object.fromEntries(steps.map((step) => [step, Number.NaN]));
+const FALLEN = "Nothing is held out; the training loss has fallen 67 % since the start.";
+const NO_NUMBER = "The loss is no longer a number: a lower learning rate may help.";
+it.each([
+  ["one of the last 50", 300, lost(290), {}, FALLEN],
+  ["one of the first 50", 300, lost(3), {}, FALLEN],
+  ["the last alone", 300, lost(300), {}, FALLEN],
+  [
+    "one before a measurement",
+    300,
+    lost(290),
+    { 100: 0.5, 200: 0.4 },
+    "Learning: held-out loss fell 20 % in the last 100 steps; the newest is the best.",
+  ],
+  ["the last three", 300, lost(298, 299, 300), { 100: 0.5, 200: 0.4 }, NO_NUMBER],
+  ["all so far", 2, lost(1, 2), {}, NO_NUMBER],
+])("of a run whose skipped steps are %s says so", async (_, steps, losses, heldout, sentence) => {
+  const { stage, tail } = await readMade({ steps, losses, heldout });
+  expect(verdict(stage, tail)).toBe(sentence);
+});
+
+async function readMade(
+  made: MadeRun,
+): Promise<{ readonly stage: StageState | undefined; readonly tail: EventTail }> {
+  const path = mkdtempSync(join(folder, "run-"));
+  await writeMadeRun(path, made);
   const run = new LiveRun({ id: "x", path, name: "x" }, () => {});
   const { tail } = await run.history();
   const [stage] = stageStates(run.config, tail);
   expect(stage?.stage).toBe(MADE_STAGE);
-  expect(verdict(stage, tail)).toBe(sentence);
-});
+  return { stage, tail };
+}

@@ -6,12 +6,14 @@ import type { LossAt, StageState } from "../api-types.ts";
 const FLAT = 0.01;
 /** Steps at both ends whose training losses are compared if nothing is held out. */
 const COMPARED = 50;
+/** Newest steps without a finite loss from which on it counts as lost: single ones are skipped, and training goes on. */
+const LOST = 3;
 
 /** A sentence on whether a stage is learning. */
 export function verdict(stage: StageState | undefined, tail: EventTail): string {
   if (stage === undefined || stage.step === 0) return "No steps yet.";
   const measured = heldoutLosses(tail, stage.stage);
-  if (stage.loss === null) return "The loss is no longer a number: a lower learning rate may help.";
+  if (isLost(stage, tail)) return "The loss is no longer a number: a lower learning rate may help.";
   const [first, last] = [measured[0], measured.at(-1)];
   if (first === undefined || last === undefined) return byTraining(stage, tail);
   if (measured.length === 1) return byOne(stage, last, tail);
@@ -51,9 +53,15 @@ function byTraining(stage: StageState, tail: EventTail): string {
   return `Nothing is held out; the training loss ${trend}.`;
 }
 
-/** How the training loss has moved; undefined after too few steps. */
-function trainingTrend({ stage }: StageState, tail: EventTail): string | undefined {
-  const losses = tail.stage(stage).steps.column("loss");
+const lossesOf = ({ stage }: StageState, tail: EventTail): Float64Array =>
+  tail.stage(stage).steps.column("loss");
+
+const isLost = (stage: StageState, tail: EventTail): boolean =>
+  !lossesOf(stage, tail).subarray(-LOST).some(Number.isFinite);
+
+/** How the training loss has moved; undefined after too few steps with a finite one. */
+function trainingTrend(stage: StageState, tail: EventTail): string | undefined {
+  const losses = lossesOf(stage, tail).filter(Number.isFinite);
   if (losses.length < 2 * COMPARED) return undefined;
   const begin = meanOf(losses.subarray(0, COMPARED));
   const end = meanOf(losses.subarray(losses.length - COMPARED));

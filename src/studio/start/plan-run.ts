@@ -25,6 +25,7 @@ export async function planRun(program: Program, args: readonly string[]): Promis
       seconds: null,
       steps: 0,
       problems: [problem],
+      warnings: [],
       command,
     };
   }
@@ -35,7 +36,8 @@ export async function planRun(program: Program, args: readonly string[]): Promis
     diskBytes: plan.disks.reduce((sum, { bytes }) => sum + bytes, 0),
     seconds: plan.seconds,
     steps: plan.steps,
-    problems: plan.lines
+    problems: [],
+    warnings: plan.lines
       .filter((line) => WARNING.test(line))
       .map((line) => line.replace(WARNING, "")),
     command,

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { makeFolder } from "../../files/make-folder.ts";
 import { startDetached } from "../../files/processes/start-detached.ts";
+import { removeFile } from "../../files/remove.ts";
+import { isRunFolder } from "../../training/run-folder/run-folder.ts";
 import type { RunDetails, RunLine } from "../api-types.ts";
 import { logPart } from "../runs/log-part.ts";
 import { NOTHING_KNOWN } from "../runs/run-line.ts";
@@ -15,6 +17,8 @@ export interface StartedRun {
   readonly begun: string;
   /** Undefined while it is running. */
   ended: { readonly time: string; readonly code: number | null } | undefined;
+  /** Whether its folder was seen: from then on, that tells how the run ends, and without it there is nothing to tell. */
+  hadFolder: boolean;
 }
 
 /** Lines of output shown for a run that ended at once. */
@@ -34,8 +38,10 @@ export class StartedRuns {
     this.#folder = folder;
   }
 
+  /** Undefined also for a run whose folder was removed. */
   find(id: string): StartedRun | undefined {
-    return this.#started.get(id);
+    const run = this.#started.get(id);
+    return run === undefined || isRemoved(run) ? undefined : run;
   }
 
   /** Whether a run's process is at work or about to begin: it may not have its folder or its lock yet. */
@@ -49,19 +55,27 @@ export class StartedRuns {
     this.#starting.add(place.id);
     try {
       await makeFolder(this.#folder);
+      await removeFile(this.#logOf(place)); // of an earlier run with this name
       return this.#begin(place, args, cwd);
     } finally {
       this.#starting.delete(place.id);
     }
   }
 
+  #logOf({ id }: RunPlace): string {
+    return join(this.#folder, `${id}.log`);
+  }
+
   #begin(place: RunPlace, args: readonly string[], cwd: string): StartedRun {
     const [file, ...before] = this.#program;
-    const log = join(this.#folder, `${place.id}.log`);
+    const log = this.#logOf(place);
     const child = startDetached({ file, args: [...before, ...args], cwd, output: log });
-    const run: StartedRun = { place, log, begun: new Date().toISOString(), ended: undefined };
+    const begun = new Date().toISOString();
+    const hadFolder = isRunFolder(place.path);
+    const run: StartedRun = { place, log, begun, ended: undefined, hadFolder };
     const end = (code: number | null): void => {
       run.ended ??= { time: new Date().toISOString(), code };
+      run.hadFolder ||= isRunFolder(place.path);
     };
     child.once("error", () => end(null));
     child.once("exit", end);
@@ -69,11 +83,24 @@ export class StartedRuns {
     return run;
   }
 
-  /** Lines of started runs that have no folder yet: they are preparing, or ended before they had one. */
+  /**
+   * Lines of started runs that have no folder yet: they are preparing, or ended before they had one.
+   * @param known ids of the runs whose folders were found
+   */
   async lines(known: ReadonlySet<string>): Promise<RunLine[]> {
-    const open = [...this.#started.values()].filter(({ place }) => !known.has(place.id));
+    const open = [...this.#started.values()].filter(
+      (run) =>
+        !isRemoved(run) && !known.has(run.place.id) && !(run.hadFolder && run.ended !== undefined),
+    );
     return Promise.all(open.map(lineOf));
   }
+}
+
+/** Whether a run has no folder any more. Notes whether it has one. */
+function isRemoved(run: StartedRun): boolean {
+  const hasFolder = isRunFolder(run.place.path);
+  run.hadFolder ||= hasFolder;
+  return run.hadFolder && !hasFolder;
 }
 
 /** Details of a run that has no folder yet. */
@@ -97,7 +124,7 @@ export async function startedDetails(run: StartedRun): Promise<RunDetails> {
 
 async function lineOf({ place, log, begun, ended }: StartedRun): Promise<RunLine> {
   const { id, name } = place;
-  const said = ended === undefined ? [] : (await logPart(log, 0)).lines.slice(-LAST_LINES);
+  const said = ended === undefined ? [] : (await logPart(log)).lines.slice(-LAST_LINES);
   return {
     ...NOTHING_KNOWN,
     id,

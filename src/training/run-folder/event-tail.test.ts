@@ -222,6 +222,10 @@ describe("EventTail", () => {
     appendFileSync(path, text([stepEvent("a", 1)]));
     await tail.read();
     expect(tail.activity).toBeUndefined();
+    // That of a killed process is not what the one is doing that resumes the run.
+    appendFileSync(path, text([activity, { type: "resume", ...place }]));
+    await tail.read();
+    expect(tail.activity).toBeUndefined();
   });
 
   it("waits for a file that is not there, and says why one cannot be read", async () => {

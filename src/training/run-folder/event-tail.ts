@@ -25,9 +25,6 @@ export interface DamagedLine {
   readonly text: string;
 }
 
-/** Events that may occur during an activity; any other ends it. */
-const GOES_ON: readonly RunEvent["type"][] = ["warning", "run-start", "resume", "plan"];
-
 /**
  * A run's `events.jsonl`, read as it grows. Steps and measurements become columns of numbers, everything else stays events; the
  * result is what {@link foldEvents} gives for the whole file. Reading yields to the event loop and uses memory only for what is
@@ -147,7 +144,7 @@ export class EventTail {
   #add(event: RunEvent): void {
     const order = this.#order++;
     this.#newest = event.time;
-    this.#isBusy = event.type === "activity" || (this.#isBusy && GOES_ON.includes(event.type));
+    if (event.type !== "warning") this.#isBusy = event.type === "activity";
     if (event.type === "step") this.#trace(event.stage).addStep(event, order);
     else if (event.type === "validation") this.#trace(event.stage).addValidation(event, order);
     else {

@@ -14,7 +14,7 @@ export interface StageProgress {
   /** Steps done, of `steps`. */
   readonly step: number;
   readonly steps: number;
-  /** Mean training loss of the last 50 steps; null before the first. */
+  /** Mean training loss of the last 50 steps, without those that had no finite one; null if none had. */
   readonly loss: number | null;
   /** The newest and the lowest held-out loss; null if none was measured. */
   readonly heldout: LossAt | null;
@@ -36,7 +36,7 @@ export function stageProgress(
   { name, steps }: Pick<ResolvedStage, "name" | "steps">,
 ): StageProgress {
   const done = tail.stage(name).steps;
-  const losses = done.column("loss").slice(-RECENT);
+  const losses = done.column("loss").slice(-RECENT).filter(Number.isFinite);
   const heldout = heldoutLosses(tail, name);
   return {
     stage: name,

@@ -6,9 +6,9 @@ import { getJson, messageOf } from "../../api/request.ts";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { Fold } from "../../parts/fold.tsx";
 import { goesOn } from "../../runs/runs-store.ts";
+import { NO_LOG, withPart } from "./log-lines.ts";
 
 const EVERY_MS = 3000;
-const MOST_LINES = 2000;
 
 /** The run's log. */
 export const LogSection = ({ details }: { readonly details: RunDetails }): JSX.Element => (
@@ -23,31 +23,42 @@ interface LogProps {
 }
 
 function Log({ id, isGoing }: LogProps): JSX.Element {
-  const lines = useSignal<readonly string[]>([]);
+  const log = useSignal(NO_LOG);
   const problem = useSignal<string | undefined>(undefined);
   const box = useRef<HTMLPreElement>(null);
   useEffect(() => {
-    let next = 0;
+    log.value = NO_LOG;
+  }, [id]);
+  useEffect(() => {
+    let isAsking = false;
+    let isOver = false;
     const ask = async (): Promise<void> => {
+      if (isAsking) return;
+      isAsking = true;
       try {
-        const part = await getJson<LogPart>(`/runs/${encodeURIComponent(id)}/log?after=${next}`);
+        const { next, source } = log.peek();
+        const place = new URLSearchParams({ after: String(next), source });
+        const part = await getJson<LogPart>(`/runs/${encodeURIComponent(id)}/log?${place}`);
+        if (isOver) return;
         const isAtEnd = next === 0 || isScrolledDown(box.current);
-        next = part.next;
         problem.value = undefined;
-        if (part.lines.length === 0) return;
-        lines.value = [...lines.peek(), ...part.lines].slice(-MOST_LINES);
+        log.value = withPart(log.peek(), part);
         if (isAtEnd)
           requestAnimationFrame(() => box.current?.scrollTo(0, box.current.scrollHeight));
       } catch (error) {
         problem.value = messageOf(error);
+      } finally {
+        isAsking = false;
       }
     };
     void ask();
-    if (!isGoing) return;
-    const timer = setInterval(() => void ask(), EVERY_MS);
-    return () => clearInterval(timer);
+    const timer = isGoing ? setInterval(() => void ask(), EVERY_MS) : undefined;
+    return () => {
+      isOver = true;
+      clearInterval(timer);
+    };
   }, [id, isGoing]);
-  const text = lines.value.join("\n");
+  const text = log.value.lines.join("\n");
   return (
     <div class="stack">
       {problem.value !== undefined && <p class="soft">{problem.value}</p>}
