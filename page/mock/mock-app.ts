@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import type { CheckState, RunLine } from "../../src/studio/api-types.ts";
+import type { CheckState, RunLine, SessionState } from "../../src/studio/api-types.ts";
 import { EventStreams } from "./event-streams.ts";
 import { mockModels, mockPlan, mockReport, mockStarts, mockSystem } from "./mock-data.ts";
 import { addMockDrawing } from "./mock-drawing.ts";
@@ -22,6 +22,8 @@ export interface MockOptions {
   readonly isStarting?: boolean;
   /** As with a key that may only look. */
   readonly isViewOnly?: boolean;
+  /** As with --read-only, and on the page of pixart serve. */
+  readonly isReadOnly?: boolean;
   /** Asked for before all else, where given. */
   readonly key?: string;
   /** Milliseconds a step of drawing takes. */
@@ -39,7 +41,9 @@ export interface MockStudio {
 }
 
 export function mockStudio(options: MockOptions = {}): MockStudio {
-  const { isEmpty = false, isStarting = false, isViewOnly = false, key, stepMs = 90 } = options;
+  const { isEmpty = false, isStarting = false, key, stepMs = 90 } = options;
+  const { isViewOnly = false, isReadOnly = false } = options;
+  const rights: SessionState = { canDraw: !isViewOnly, canControl: !isViewOnly && !isReadOnly };
   const app = new Hono();
   const streams = new EventStreams();
   const asked: MockStudio["asked"] = [];
@@ -74,19 +78,17 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
   app.get("/api/session", (c) => {
     const isOpen = key === undefined || (c.req.header("cookie") ?? "").includes("pixart=yes");
     if (!isOpen) return error(c, 401, "no_session", "Expected a session");
-    return c.json({ canControl: !isViewOnly });
+    return c.json(rights);
   });
   app.post("/api/session", async (c) => {
     const body = (await c.req.json()) as { key: string };
     if (key !== undefined && body.key !== key)
       return error(c, 401, "invalid_key", "This is not the key that the terminal printed");
-    return c.json({ canControl: !isViewOnly }, 200, {
+    return c.json(rights, 200, {
       "set-cookie": "pixart=yes; HttpOnly; SameSite=Strict; Path=/",
     });
   });
-  app.get("/api/runs", (c) =>
-    c.json({ runs: runs(), roots: ["/home/ada/emoji/work_dirs"], canControl: !isViewOnly }),
-  );
+  app.get("/api/runs", (c) => c.json({ runs: runs(), roots: ["/home/ada/emoji/work_dirs"] }));
   app.get("/api/runs/:id", (c) => {
     const run = runOf(c);
     if (run === undefined) return noRun(c);
@@ -171,7 +173,7 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
     });
   });
   app.get("/api/models", (c) => c.json({ models: isEmpty ? [] : mockModels }));
-  app.get("/api/system", (c) => c.json({ ...mockSystem, canControl: !isViewOnly }));
+  app.get("/api/system", (c) => c.json(mockSystem));
   app.get("/api/thumb/:name", async (c) => {
     const [kind, a = "0", b = "10"] = c.req.param("name").split("-");
     const side = Number(c.req.query("w") ?? 512);

@@ -117,5 +117,4 @@ export const mockSystem: SystemState = {
   queue: [{ id: "job_1", prompt: "a fox, noto style", state: "running", step: 7, steps: 20 }],
   otherJobs: 0,
   doctor: "pixart 0.1.0\nnode 20.20.2\nlibtorch 2.13.0\nprocessor AMD Ryzen 5 5600G, AVX2",
-  canControl: true,
 };

@@ -58,6 +58,11 @@ export interface SplitCount {
 export interface DatasetOptions {
   /** For a data set on the Hub: a branch, a tag or a commit. Default `main`, or the Hub's parquet conversion of it. */
   readonly revision?: string | undefined;
+  /**
+   * Folders, with links resolved, outside of which no file is read: links out of them are listed as unreadable. Default: links are
+   * followed wherever they lead.
+   */
+  readonly within?: readonly string[] | undefined;
   /** Needed only if a folder holds several layouts. */
   readonly layout?: DatasetLayout | undefined;
   /** Column with the picture or its path. Default: the first of `file_name`, `image`, `file` that exists. */

@@ -21,11 +21,12 @@ import {
 } from "./layouts/detect-layout.ts";
 import { controlFile, type FoundPicture, type FoundPictures } from "./layouts/found-picture.ts";
 import { listImageFolder } from "./layouts/image-folder.ts";
-import { innerName, type Listing, listFiles, type UnnamedEntry } from "./layouts/list-files.ts";
+import { innerName, type Listing, listFiles, type UnreadEntry } from "./layouts/list-files.ts";
 import { adviceFor } from "./layouts/other-data.ts";
 import { listParquet, parquetContent } from "./layouts/parquet/parquet.ts";
 import { isStrange, OTHER_PICTURE_NAME, PICTURE_NAME, stemOf } from "./layouts/picture-names.ts";
 import { listPixArtJson } from "./layouts/pixart-json.ts";
+import { OUTSIDE, type Within } from "./layouts/reading-bounds.ts";
 import { countSplits, placeInSplits } from "./layouts/splits.ts";
 import { holdsPictures, listWebDataset } from "./layouts/webdataset/webdataset.ts";
 import { describeReasons } from "./reasons.ts";
@@ -41,7 +42,7 @@ export async function readDataset(
   location: string,
   options: DatasetOptions = {},
 ): Promise<Dataset> {
-  const { instancePrompt, classFolder, classPrompt } = options;
+  const { instancePrompt, classFolder, classPrompt, within } = options;
   if ((classFolder === undefined) !== (classPrompt === undefined)) {
     throw new InvalidValueError(
       `Expected classFolder and classPrompt together but received ${classFolder === undefined ? "classPrompt" : "classFolder"} alone`,
@@ -54,14 +55,14 @@ export async function readDataset(
     classFolder === undefined
       ? []
       : (
-          await readListing(classFolder, await listFiles(classFolder), {
+          await readListing(classFolder, await listFiles(classFolder, within), {
             instancePrompt: classPrompt,
           })
         ).entries;
   const place = parseRepository(location, "dataset", recipeFolderAdvice(location));
   if ("path" in place) {
     refuseRevision(place.path, options.revision);
-    const listing = await listFiles(place.path);
+    const listing = await listFiles(place.path, within);
     return { ...(await readListing(place.path, listing, options)), classEntries };
   }
   const listing = await listHubDataset(place.name, options);
@@ -88,9 +89,16 @@ async function readListing(
   const entries = await withControls(captioned, options);
   const missingCaption = pictures.flatMap(({ path }, i) => (texts[i] === undefined ? [path] : []));
   const unnamed = unnamedPictures(listing);
-  const unreadable = [...found.unreadable, ...unnamed.unreadable];
+  const listed = new Set(found.unreadable.map(({ path }) => path)); // named by a table
+  const outside = (listing.outside ?? []).filter(({ path }) => !listed.has(path));
+  const unreadable = [
+    ...found.unreadable,
+    ...unnamed.unreadable,
+    ...outside.map(({ path }) => ({ path, reason: OUTSIDE })),
+  ];
   const leftOut = [...found.leftOut, ...looseFiles(layout, listing, found), ...unnamed.leftOut];
-  const images = pictures.length + unreadable.length + leftOut.length;
+  const notPictures = outside.filter((entry) => !mayBePicture(entry)).length;
+  const images = pictures.length + unreadable.length + leftOut.length - notPictures;
   if (images === 0) {
     throw new DatasetError(
       [
@@ -165,17 +173,20 @@ function looseFiles(layout: DatasetLayout, { files }: Listing, found: FoundPictu
 
 /** Entries that may be or contain a picture but can't be opened by their name. */
 function unnamedPictures({ unnamed = [] }: Listing): Pick<FoundPictures, "unreadable" | "leftOut"> {
-  const isWanted = ({ path, isFolder }: UnnamedEntry): boolean =>
-    isFolder || PICTURE_NAME.test(path) || isShard(path);
-  const listed = ({ path, isFolder }: UnnamedEntry): Unreadable => ({
+  const listed = ({ path, isFolder }: UnreadEntry): Unreadable => ({
     path,
     reason: `its name is not UTF-8${isFolder ? ", so what is in it is not seen" : ""}; rename it`,
   });
   const others = unnamed.filter(
-    (entry) => !isWanted(entry) && (OTHER_PICTURE_NAME.test(entry.path) || isStrange(entry.path)),
+    (entry) =>
+      !mayBePicture(entry) && (OTHER_PICTURE_NAME.test(entry.path) || isStrange(entry.path)),
   );
-  return { unreadable: unnamed.filter(isWanted).map(listed), leftOut: others.map(listed) };
+  return { unreadable: unnamed.filter(mayBePicture).map(listed), leftOut: others.map(listed) };
 }
+
+/** Whether an entry that is not read may be or contain a picture. */
+const mayBePicture = ({ path, isFolder }: UnreadEntry): boolean =>
+  isFolder || PICTURE_NAME.test(path) || isShard(path);
 
 const isShard = (path: string): boolean => SHARD_NAME.test(path) || /\.parquet$/i.test(path);
 
@@ -207,10 +218,10 @@ function withText(picture: FoundPicture, text: string | undefined): DatasetEntry
 /** Adds the control pictures with the same names, if there is a folder of them. */
 async function withControls(
   entries: readonly DatasetEntry[],
-  { controlFolder }: DatasetOptions,
+  { controlFolder, within }: DatasetOptions,
 ): Promise<readonly DatasetEntry[]> {
   if (controlFolder === undefined) return entries;
-  const controls = await controlsIn(controlFolder);
+  const controls = await controlsIn(controlFolder, within);
   return entries.map((entry) => {
     const { file, path, text, columns } = entry;
     const control = controls.get(stemOf(file));
@@ -219,8 +230,8 @@ async function withControls(
 }
 
 /** Control pictures by their paths below a folder, without extension. */
-async function controlsIn(folder: string): Promise<Map<string, ControlPicture>> {
-  const { root, files } = await listFiles(folder);
+async function controlsIn(folder: string, within: Within): Promise<Map<string, ControlPicture>> {
+  const { root, files } = await listFiles(folder, within);
   const controls = new Map<string, ControlPicture>();
   for (const path of files.filter((file) => PICTURE_NAME.test(file))) {
     const stem = stemOf(innerName(root, path));
@@ -230,7 +241,7 @@ async function controlsIn(folder: string): Promise<Map<string, ControlPicture>> 
         `Expected one control picture of each name but found ${earlier.path} and ${path}. Keep one of them`,
       );
     }
-    controls.set(stem, controlFile(path));
+    controls.set(stem, controlFile(path, within));
   }
   return controls;
 }

@@ -23,6 +23,8 @@ export interface ServerContext {
   readonly dispatcher: Dispatcher;
   /** From all engines: what one has learned about a model applies to the others. */
   readonly models: () => ReadonlyMap<string, ModelFacts>;
+  /** Names of the models that are served from the start. Others come from a catalog, and may be gone from it. */
+  readonly servedNames: ReadonlySet<string>;
   /** The model of requests that name none; empty if a catalog decides. */
   readonly firstModel: string;
   /** Loads models that are not loaded from the start; undefined if all are. */

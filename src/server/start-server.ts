@@ -125,6 +125,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     engines,
     dispatcher,
     models: () => models,
+    servedNames: new Set(options.engines.flatMap((setup) => setup.models.map(({ name }) => name))),
     firstModel: options.engines[0]?.models[0]?.name ?? "",
     loader: options.catalog && new ModelLoader(options.catalog, engines),
     loadedModels: () =>

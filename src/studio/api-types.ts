@@ -43,7 +43,7 @@ export interface StageState {
   readonly rollbacks: number;
 }
 
-/** A line of `GET /runs` → `{ runs: RunLine[], roots: string[], canControl: boolean }`. */
+/** A line of `GET /runs` → `{ runs: RunLine[], roots: string[] }`. */
 export interface RunLine {
   readonly id: string;
   readonly name: string;
@@ -102,6 +102,7 @@ export interface RunDetails extends RunLine {
   readonly time: readonly { readonly what: string; readonly seconds: number }[];
   /** The command to resume in a terminal. */
   readonly resumeCommand: string | null;
+  /** Whether this session can control it: see {@link SessionState}. False while a process elsewhere writes it. */
   readonly canControl: boolean;
 }
 
@@ -351,15 +352,17 @@ export interface SystemState {
   readonly otherJobs: number;
   /** Output of `pixart doctor`. */
   readonly doctor: string | null;
-  readonly canControl: boolean;
 }
 
 /**
  * Session: the terminal prints `http://HOST:PORT/#k=KEY`; the page posts `{ key }` to `POST /session` and gets an HttpOnly,
- * SameSite=Strict cookie. `GET /session` → this, or 401 without a cookie. A session with a view key can't control anything.
+ * SameSite=Strict cookie. `GET /session` → this, or 401 without a cookie. A session with a view key can't change anything.
  * Drawing uses `/v1/images/…` and `/v1/jobs/…` with the same cookie.
  */
 export interface SessionState {
+  /** With a full-access key. */
+  readonly canDraw: boolean;
+  /** Whether it may check data, and start, change and publish runs: the same, unless the server is read-only. */
   readonly canControl: boolean;
 }
 

@@ -62,12 +62,12 @@ export class Studio implements AppExtension {
       models: this.#models,
       roots,
       jobs,
-      checks: new DataChecks(jobs),
+      checks: new DataChecks(jobs, roots),
       pictures: new TrainingPictures(roots),
       thumbnails: new Thumbnails(join(cache, "thumbnails")),
       started: new StartedRuns(options.program, join(cache, "starts")),
     };
-    addSessionRoutes(app, server);
+    addSessionRoutes(app, studio);
     addRunRoutes(app, studio);
     addRunPictureRoutes(app, studio);
     addRunControlRoutes(app, studio);

@@ -21,7 +21,7 @@ export class SystemReport {
   }
 
   /** @param client whose jobs it shows; of others' only their number */
-  async state(client: string, canControl: boolean): Promise<SystemState> {
+  async state(client: string): Promise<SystemState> {
     this.#askDoctor();
     const { server, runs, models } = this.#studio;
     const loaded = new Set(server.loadedModels());
@@ -30,6 +30,8 @@ export class SystemReport {
     const jobs = [...server.running.values()];
     const own = jobs.filter((job) => ownsJob(server, client, job));
     const labels = new Map(offered.map(({ id, label }) => [id, label]));
+    // Those of runs that are gone are unloaded when others need the memory.
+    const kept = [...known.keys()].filter((id) => server.servedNames.has(id) || labels.has(id));
     return {
       version: server.version,
       node: process.versions.node,
@@ -42,7 +44,7 @@ export class SystemReport {
         server: process.memoryUsage.rss(),
       },
       disk: await disksOf(runs.roots),
-      models: [...new Set([...known.keys(), ...labels.keys()])].map((id) => ({
+      models: [...new Set([...kept, ...labels.keys()])].map((id) => ({
         id,
         name: labels.get(id) ?? id,
         isLoaded: loaded.has(id),
@@ -51,13 +53,13 @@ export class SystemReport {
       queue: own.map(queued),
       otherJobs: jobs.length - own.length,
       doctor: this.#doctor,
-      canControl,
     };
   }
 
   /** It takes seconds and loads the engine, so nobody waits for it: the next request gets the result. */
   #askDoctor(): void {
-    if (performance.now() - this.#asked < REPORT_MS) return;
+    const isKnown = performance.now() - this.#asked < REPORT_MS;
+    if (isKnown || this.#studio.server.isDraining()) return;
     this.#asked = performance.now();
     runCommand(this.#studio.options.program, ["doctor"]).then(
       ({ stdout }) => {

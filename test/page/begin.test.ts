@@ -34,9 +34,40 @@ it("goes from a folder over its check and the plan to a run", async () => {
   expect(studio.errors).toEqual([]);
 });
 
+it("checks a folder without pictures of its own: they may be in its folders, tables or archives", async () => {
+  await using studio = await openStudio(browser, "/new");
+  const { page, mock } = studio;
+  await page.getByText("0 pictures").waitFor();
+  await page.getByRole("button", { name: "Check these pictures" }).click();
+  await page.getByRole("heading", { name: "What is in it" }).waitFor();
+  expect(mock.asked.map(({ path, body }) => [path, (body as { folder: string }).folder])).toEqual([
+    ["/api/data/check", "/home/ada/pictures"],
+  ]);
+});
+
 it("begins nothing with a key that may only look", async () => {
   await using studio = await openStudio(browser, "/new", { isViewOnly: true });
   const { page } = studio;
   await page.getByText("To check data or start runs, open the address").waitFor();
   expect(await page.getByRole("button", { name: "Check these pictures" }).count()).toBe(0);
+  await page.getByRole("link", { name: "Draw" }).click();
+  await page.getByText("This key is read-only: it cannot draw").waitFor();
+  expect(await page.getByRole("button", { name: /^Draw/ }).isDisabled()).toBe(true);
+});
+
+it("offers no change of runs where the server shows them read-only, but draws", async () => {
+  await using studio = await openStudio(browser, "/new", { isReadOnly: true });
+  const { page } = studio;
+  await page.getByText("This server shows runs read-only").waitFor();
+  expect(await page.getByRole("button", { name: "Check these pictures" }).count()).toBe(0);
+  await page.goto(`${studio.mock.url}/runs/r1`);
+  await page.getByRole("heading", { name: "Checkpoints" }).click();
+  await page.getByRole("columnheader", { name: "Saved" }).waitFor();
+  expect(await page.getByRole("button", { name: /Stop|Save now|Sample now/ }).count()).toBe(0);
+  expect(await page.getByRole("button", { name: "Publish" }).count()).toBe(0);
+  await page.goto(`${studio.mock.url}/draw`);
+  await page.getByLabel("Prompt", { exact: true }).fill("a fox");
+  expect(await page.getByRole("button", { name: /^Draw/ }).isDisabled()).toBe(false);
+  await page.getByRole("link", { name: "System" }).click();
+  await page.getByRole("button", { name: /^Cancel/ }).waitFor();
 });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DrawModel, SystemState } from "../../src/studio/api-types.ts";
+import { writeMadeCheckpoint, writeMadeRun } from "../fixtures/made-run.ts";
 import {
   CONTROL_KEY,
   startTestStudio,
@@ -20,6 +21,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+const KEY = { "api-key": CONTROL_KEY };
 const draw = async (fields: object): Promise<{ status: number; code: string | undefined }> => {
   const body = { prompt: "a fox", steps: 1, ...fields };
   const { status, text } = await studio.post("/v1/images/generations", body);
@@ -85,6 +87,31 @@ it("knows its models again after the process that draws was killed", async () =>
   process.kill(before ?? 0, "SIGKILL");
   expect((await draw({ model: "emoji-small" })).status).toBe(200);
   expect(engine()).not.toBe(before);
+});
+
+it("draws with no weights of a run that is gone or was trained again", async () => {
+  const run = join(folder, "work_dirs", "mine");
+  const write = async (createdAt: string): Promise<string> => {
+    rmSync(run, { recursive: true, force: true });
+    await writeMadeRun(run, { steps: 5 });
+    writeMadeCheckpoint(run, 5, createdAt);
+    await studio.get("/api/runs"); // looks for runs where none is known yet
+    const { models } = await studio.get<{ models: DrawModel[] }>("/api/models");
+    return models.find(({ step }) => step === 5)?.id ?? "";
+  };
+  const first = await write("2026-01-01T00:00:00.000Z");
+  expect((await draw({ model: first })).status).toBe(200);
+  const second = await write("2026-01-01T01:00:00.000Z");
+  expect(second).not.toBe(first);
+  expect((await draw({ model: second })).status).toBe(200);
+  expect(await draw({ model: first })).toEqual({ status: 404, code: "model_not_found" });
+  expect(await loaded()).toContain(second);
+  const { models } = await studio.get<{ models: DrawModel[] }>("/api/models");
+  const { data } = await studio.get<{ data: { id: string }[] }>("/v1/models");
+  const system = await studio.get<SystemState>("/api/system");
+  for (const list of [models, data, system.models])
+    expect(list.map(({ id }) => id)).not.toContain(first);
+  expect((await studio.ask(`/v1/models/${first}`, { headers: KEY })).status).toBe(404);
 });
 
 it("refuses what is not offered, and a key that only looks", async () => {

@@ -62,7 +62,7 @@ afterAll(async () => {
 describe("the list of runs", () => {
   it("has those of the folder, the newest first and what can't be read last; a link is none", async () => {
     const { runs: lines, ...rest } = await studio.get<{ runs: RunLine[] }>("/api/runs");
-    expect(rest).toEqual({ roots: [runs], canControl: true });
+    expect(rest).toEqual({ roots: [runs] });
     expect(lines.map(({ name, state }) => [name, state])).toEqual([
       ["learns", "finished"],
       ["gone", "interrupted"],

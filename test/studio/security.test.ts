@@ -9,8 +9,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunLine } from "../../src/studio/api-types.ts";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { RgbImage } from "../../src/images/index.ts";
+import type { CheckState, RunLine } from "../../src/studio/api-types.ts";
+import { pictureKey } from "../../src/studio/runs/addresses.ts";
 import { HOSTILE_PATHS } from "../fixtures/hostile-paths.ts";
 import { MADE_STAGE, writeMadeRun } from "../fixtures/made-run.ts";
 import {
@@ -24,7 +26,20 @@ const folder = mkdtempSync(join(tmpdir(), "pixart-studio-guard-"));
 const runs = join(folder, "work_dirs");
 let studio: TestStudio;
 let id = "";
+let linkedId = "";
 const SECRET = "the secret";
+/** A data set with a picture of its own, a caption that is a link out of it, and links to a picture and a folder out of it. */
+const linked = join(folder, "data", "inner");
+async function writeLinkedData(): Promise<void> {
+  const outside = join(folder, "outside");
+  for (const place of [linked, outside]) mkdirSync(place, { recursive: true });
+  const flat = new RgbImage(8, 8, new Uint8Array(192).fill(9));
+  for (const path of [join(linked, "own.png"), join(outside, "b.png")]) await flat.save(path);
+  writeFileSync(join(outside, "own.txt"), SECRET);
+  symlinkSync(join(outside, "own.txt"), join(linked, "own.txt"));
+  symlinkSync(join(outside, "b.png"), join(linked, "a.png"));
+  symlinkSync(outside, join(linked, "out"));
+}
 
 beforeAll(async () => {
   await writeMadeRun(join(runs, "mine"), {
@@ -46,9 +61,12 @@ beforeAll(async () => {
   writeFileSync(join(folder, "secret.png"), `\x89PNG\r\n\x1a\n${SECRET}`, "latin1");
   symlinkSync(join(folder, "secret.png"), join(runs, "mine", "samples", "link.png"));
   symlinkSync(folder, join(folder, "data", "out"));
+  await writeLinkedData();
+  await writeMadeRun(join(runs, "linked"), { steps: 3, data: linked });
   studio = await startTestStudio(folder);
   const { runs: lines } = await studio.get<{ runs: RunLine[] }>("/api/runs");
-  id = lines[0]?.id ?? "";
+  id = lines.find(({ name }) => name === "mine")?.id ?? "";
+  linkedId = lines.find(({ name }) => name === "linked")?.id ?? "";
 });
 afterAll(async () => {
   await studio.stop();
@@ -129,8 +147,39 @@ describe("a key that may only look", () => {
       expect([status, JSON.parse(text).error.code], path).toEqual([403, "view_only"]);
     }
     expect(onDisk()).toEqual(before);
-    expect(await studio.get("/api/session", VIEW_KEY)).toEqual({ canControl: false });
-    expect(await studio.get<object>("/api/runs", VIEW_KEY)).toMatchObject({ canControl: false });
+    const rights = { canDraw: false, canControl: false };
+    expect(await studio.get("/api/session", VIEW_KEY)).toEqual(rights);
+    expect(await studio.get<object>(`/api/runs/${id}`, VIEW_KEY)).toMatchObject({
+      canControl: false,
+    });
+  });
+});
+
+describe("a server that shows runs read-only", () => {
+  it("draws and changes no run, and says so to the page", async () => {
+    const other = await startTestStudio(folder, { isReadOnly: true });
+    try {
+      const rights = { canDraw: true, canControl: false };
+      expect(await other.get("/api/session")).toEqual(rights);
+      const opened = await other.post("/api/session", { key: CONTROL_KEY });
+      expect(JSON.parse(opened.text)).toEqual(rights);
+      expect(await other.get<object>(`/api/runs/${id}`)).toMatchObject({ canControl: false });
+      for (const [, path, body] of changes()) {
+        const { status, text } = await other.post(path, body);
+        if (path.startsWith("/v1")) expect(status).toBe(200);
+        else
+          expect([status, JSON.parse(text).error], path).toMatchObject([
+            403,
+            {
+              code: "read_only",
+              message:
+                "This server shows runs read-only; to change them, use pixart studio without --read-only",
+            },
+          ]);
+      }
+    } finally {
+      await other.stop();
+    }
   });
 });
 
@@ -141,7 +190,8 @@ describe("a session", () => {
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ key }),
     });
-    expect([status, JSON.parse(text)]).toEqual([200, { canControl: key === CONTROL_KEY }]);
+    const hasAll = key === CONTROL_KEY;
+    expect([status, JSON.parse(text)]).toEqual([200, { canDraw: hasAll, canControl: hasAll }]);
     const [header = ""] = headers["set-cookie"] as string[];
     return { header, cookie: header.split(";")[0] ?? "" };
   };
@@ -293,11 +343,38 @@ describe("paths", () => {
     const roots = [join(folder, "data"), runs];
     const listed = await studio.get<{ folders: string[] }>("/api/folders");
     expect(listed).toEqual({ path: "", parent: null, folders: roots, pictures: 0 });
-    mkdirSync(join(folder, "data", "inner"), { recursive: true });
     const inside = await studio.get<object>(
       `/api/folders?path=${encodeURIComponent(roots[0] ?? "")}`,
     );
     expect(inside).toEqual({ path: roots[0], parent: null, folders: ["inner"], pictures: 0 });
+  });
+
+  it("of data show nothing that its links lead to", async () => {
+    const { text } = await studio.post("/api/data/check", { folder: linked });
+    const job = `/api/jobs/${JSON.parse(text).job}`;
+    await vi.waitFor(
+      async () => expect((await studio.get<CheckState>(job)).state).not.toBe("running"),
+      { timeout: 60_000, interval: 100 },
+    );
+    const { state, report, message } = await studio.get<CheckState>(job);
+    expect([state, message]).toEqual(["done", null]);
+    expect(report?.shown.map(({ name, caption }) => [name, caption])).toEqual([["own.png", ""]]);
+    expect(report?.unreadable).toEqual(
+      ["a.png", "out", "own.txt"].map((name) => ({
+        name: join(linked, name),
+        reason: "it leads outside the folders that may be read here",
+      })),
+    );
+    for (const place of [job, `/api/runs/${linkedId}`])
+      for (const [name, status] of [
+        ["own.png", 200],
+        ["a.png", 404],
+        ["out/b.png", 404],
+      ] as const) {
+        const path = `${place}/pictures/${pictureKey(name)}`;
+        const answer = await studio.ask(path, { headers: { "api-key": VIEW_KEY } });
+        expect(answer.status, path).toBe(status);
+      }
   });
 
   it("of what is begun are names, and overrides set nothing that is read, written or run", async () => {
@@ -309,7 +386,17 @@ describe("paths", () => {
         "base",
         "dataset.cache.folder",
         "autoencoder.pretrained",
+        ...[
+          "processes",
+          "stages.0.name",
+          "stages.0.kind.x",
+          "stages.0",
+          "stages",
+          "stages.x.steps",
+        ],
+        ...["dataset", "dataset.cache", "unknown", "__proto__.x", "stages.0.steps.", "sampling..x"],
       ].map((path) => ({ overrides: { [path]: "/etc" } })),
+      { overrides: { "stages.0": '{"kind":"autoencoder","name":"x"}' } },
       ...["configs/evil.ts", "../../x", "a/b"].map((base) => ({ base })),
       { unknown: 1 },
     ]) {

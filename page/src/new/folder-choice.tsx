@@ -48,13 +48,16 @@ export function FolderChoice(): JSX.Element {
             <button
               type="button"
               class="main"
-              disabled={here.pictures === 0 || isAsking.value}
+              disabled={isAsking.value}
               onClick={() => void checkFolder()}
             >
               Check these pictures
             </button>
             {here.pictures === 0 && (
-              <span class="soft">There are no pictures in this folder itself.</span>
+              <span class="soft">
+                This folder itself has no pictures; those in its folders, tables and archives count
+                too.
+              </span>
             )}
           </div>
         </>

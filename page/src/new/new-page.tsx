@@ -17,7 +17,7 @@ export function NewPage(): JSX.Element {
     void openNew();
   }, []);
   const report = check.value?.report ?? undefined;
-  const canControl = session.value?.canControl === true;
+  const { canDraw = false, canControl = false } = session.value ?? {};
   return (
     <div class="new">
       <div class="page-head">
@@ -30,6 +30,11 @@ export function NewPage(): JSX.Element {
       <Problem message={problem.value} />
       {canControl ? (
         <FolderChoice />
+      ) : canDraw ? (
+        <p class="note">
+          This server shows runs read-only. To check data or start runs, use{" "}
+          <code>pixart studio</code> without <code>--read-only</code>.
+        </p>
       ) : (
         <p class="note">
           This key is read-only. To check data or start runs, use a full-access key, such as the one

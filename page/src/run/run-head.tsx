@@ -37,8 +37,8 @@ export function RunHead({ store, details }: RunHeadProps): JSX.Element {
       {!goesOn(details) && message !== null && <p class="note">{message}</p>}
       {state === "elsewhere" && (
         <p class="note">
-          This run is being written by {message}. Requests reach it through the run folder, between two
-          steps.
+          This run is being written by {message}. Requests reach it through the run folder, between
+          two steps.
         </p>
       )}
       {(state === "interrupted" || state === "stopped" || state === "failed") &&

@@ -57,7 +57,14 @@ export function Header(): JSX.Element {
       </nav>
       <span class="header-end">
         {session.value?.canControl === false && (
-          <span class="chip" title="This key cannot draw, or start or stop runs">
+          <span
+            class="chip"
+            title={
+              session.value.canDraw
+                ? "This server shows runs read-only"
+                : "This key cannot draw, or start or stop runs"
+            }
+          >
             read-only
           </span>
         )}

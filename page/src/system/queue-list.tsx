@@ -4,17 +4,16 @@ import type { SystemState } from "../../../src/studio/api-types.ts";
 import { cancelJob, messageOf } from "../api/request.ts";
 import { Problem } from "../parts/problem.tsx";
 import { ProgressBar } from "../parts/progress-bar.tsx";
+import { session } from "../session/session.ts";
 
 interface QueueListProps {
   readonly queue: SystemState["queue"];
   readonly otherJobs: SystemState["otherJobs"];
-  readonly canControl: boolean;
   readonly onChange: () => Promise<void>;
 }
 
 /** One's own current and waiting drawings, and the number of others'. */
-export function QueueList(props: QueueListProps): JSX.Element {
-  const { queue, otherJobs, canControl, onChange } = props;
+export function QueueList({ queue, otherJobs, onChange }: QueueListProps): JSX.Element {
   const problem = useSignal<string | undefined>(undefined);
   if (queue.length + otherJobs === 0) return <p class="soft">The queue is empty.</p>;
   const cancel = async (id: string): Promise<void> => {
@@ -36,7 +35,7 @@ export function QueueList(props: QueueListProps): JSX.Element {
             <span class="soft numeric small-text">
               {state === "running" ? `step ${step} of ${steps}` : state}
             </span>
-            {canControl && (
+            {session.value?.canDraw === true && (
               <button
                 type="button"
                 class="quiet small"

@@ -75,12 +75,7 @@ export function SystemPage(): JSX.Element {
           </ul>
         </Part>
         <Part title="Queue">
-          <QueueList
-            queue={system.queue}
-            otherJobs={system.otherJobs}
-            canControl={system.canControl}
-            onChange={load}
-          />
+          <QueueList queue={system.queue} otherJobs={system.otherJobs} onChange={load} />
         </Part>
         {doctor !== null && (
           <Part title="Report for an issue">

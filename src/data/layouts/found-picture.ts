@@ -4,11 +4,11 @@ import { readStart } from "../../files/reading/whole-file.ts";
 import {
   ACCEPTED_FORMATS,
   type ImageFormat,
-  readPicture,
   SNIFFED_BYTES,
   sniffImage,
 } from "../../images/index.ts";
 import type { ControlPicture, Unreadable } from "../dataset.ts";
+import { leadsOutside, OUTSIDE, readPictureWithin, type Within } from "./reading-bounds.ts";
 
 /** A picture listed by a layout; it becomes an entry once it has a caption. */
 export interface FoundPicture {
@@ -30,10 +30,15 @@ export interface FoundPictures {
 }
 
 /** A control picture in a separate file. */
-export const controlFile = (path: string): ControlPicture => ({
+export const controlFile = (path: string, within: Within): ControlPicture => ({
   path,
-  read: () => readPicture(path),
+  read: () => readPictureWithin(path, within),
 });
+
+/** What is known of a picture in a separate file. */
+export interface PictureFileOptions extends Omit<FoundPicture, "read"> {
+  readonly within: Within;
+}
 
 /** A picture in a separate file. */
 export class PictureFile implements FoundPicture {
@@ -43,25 +48,20 @@ export class PictureFile implements FoundPicture {
   readonly columns: Readonly<Record<string, unknown>>;
   readonly control: ControlPicture | undefined;
   readonly container: string | undefined;
+  readonly #within: Within;
 
-  constructor(
-    file: string,
-    path: string,
-    text: string | undefined,
-    columns: Readonly<Record<string, unknown>>,
-    control?: ControlPicture,
-    container?: string,
-  ) {
+  constructor({ file, path, text, columns, control, container, within }: PictureFileOptions) {
     this.file = file;
     this.path = path;
     this.text = text;
     this.columns = columns;
     this.control = control;
     this.container = container;
+    this.#within = within;
   }
 
   read(): Promise<Uint8Array> {
-    return readPicture(this.path);
+    return readPictureWithin(this.path, this.#within);
   }
 }
 
@@ -84,11 +84,13 @@ export interface FileNamed {
   readonly suggestion?: string | undefined;
 }
 
-/** Why a picture's file can't be used, judged by its first bytes; `named` is where it is named. */
+/** Why a picture's file can't be used, judged by its place and first bytes; `named` is where it is named. */
 export async function refusedFile(
   path: string,
   named: FileNamed | undefined,
+  within: Within,
 ): Promise<string | undefined> {
+  if (await leadsOutside(path, within)) return OUTSIDE;
   try {
     return refusedBytes(await readStart(path, SNIFFED_BYTES));
   } catch (error) {

@@ -30,7 +30,7 @@ export async function listImageFolder(
   listing: Listing,
   names: ColumnNames,
 ): Promise<FoundPictures> {
-  const { root, files } = listing;
+  const { root, files, within } = listing;
   const lines = await readFolderTables(layout, listing, names);
   const sideCars = new SideCars(files);
   const controls = new Set([...lines.values()].flatMap(({ control }) => control ?? []));
@@ -44,7 +44,8 @@ export async function listImageFolder(
     const format = await formatOf(path);
     const isNamed = OTHER_PICTURE_NAME.test(path);
     if (isNamed && format !== undefined) paths.add(path);
-    else if (isNamed) leftOut.push({ path, reason: (await refusedFile(path, undefined)) ?? "" });
+    else if (isNamed)
+      leftOut.push({ path, reason: (await refusedFile(path, undefined, within)) ?? "" });
     else if (format !== undefined) {
       const reason = `its first bytes are those of a ${format}, but its name is not that of a picture; rename it to end in .${format}`;
       leftOut.push({ path, reason });
@@ -54,13 +55,12 @@ export async function listImageFolder(
   await mapConcurrent(wanted, OPEN_FILES, async (path) => {
     const line = lines.get(path);
     const text = line?.text ?? (await readSideCar(sideCars.of(path)));
-    const reason = text instanceof Error ? text.message : await refusedFile(path, line);
+    const reason = text instanceof Error ? text.message : await refusedFile(path, line, within);
     if (reason !== undefined) unreadable.push({ path, reason });
     else if (!(text instanceof Error)) {
-      const control = line?.control === undefined ? undefined : controlFile(line.control);
-      pictures.push(
-        new PictureFile(innerName(root, path), path, text, line?.columns ?? {}, control),
-      );
+      const control = line?.control === undefined ? undefined : controlFile(line.control, within);
+      const [file, columns] = [innerName(root, path), line?.columns ?? {}];
+      pictures.push(new PictureFile({ file, path, text, columns, control, within }));
     }
   });
   return { pictures, unreadable, leftOut };

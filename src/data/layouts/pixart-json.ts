@@ -31,7 +31,8 @@ interface Item {
  * `InternImgs`. Σ's `sharegpt4v` is the dense caption. The first existing one of `partition_filter`, `partition` and
  * `data_info.json` is read: they list the same pictures. Items about the same picture are merged. Throws BadFileError.
  */
-export async function listPixArtJson({ root, files }: Listing): Promise<FoundPictures> {
+export async function listPixArtJson(listing: Listing): Promise<FoundPictures> {
+  const { root, files, within } = listing;
   const pictureRoot = files.some((file) => innerName(root, file).startsWith("InternData/"))
     ? join(root, "InternImgs")
     : root.replace(/InternData(?=$|[\\/])/, "InternImgs");
@@ -61,13 +62,13 @@ export async function listPixArtJson({ root, files }: Listing): Promise<FoundPic
   await mapConcurrent([...named], OPEN_FILES, async ([fileName, all]) => {
     const [{ where, ratio, most }] = all;
     const path = join(pictureRoot, ...fileName.split("/"));
-    const reason = await refusedFile(path, { where });
+    const reason = await refusedFile(path, { where }, within);
     if (reason !== undefined) unreadable.push({ path, reason });
     else if (ratio !== undefined && ratio > most) {
       leftOut.push({ path, reason: `its height over width, ${ratio}, is more than ${most}` });
     } else {
       const { text, columns } = joinLines(all, "text", SINGLE_COLUMNS);
-      pictures.push(new PictureFile(fileName, path, text, columns));
+      pictures.push(new PictureFile({ file: fileName, path, text, columns, within }));
     }
   });
   return { pictures, unreadable, leftOut };

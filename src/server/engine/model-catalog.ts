@@ -14,6 +14,8 @@ export interface ModelCatalog {
 export class ModelLoader {
   readonly #catalog: ModelCatalog;
   readonly #engines: readonly EngineProcess[];
+  /** Names of the models that it has loaded. */
+  readonly #loaded = new Set<string>();
 
   constructor(catalog: ModelCatalog, engines: readonly EngineProcess[]) {
     this.#catalog = catalog;
@@ -25,8 +27,8 @@ export class ModelLoader {
   }
 
   /**
-   * Loads a model in the engines, unless it is known; does nothing if no catalog has it. Throws an ApiError if it can't be
-   * loaded.
+   * Loads a model in the engines, unless it is known; does nothing if the catalog does not have it. Throws an ApiError if it can't
+   * be loaded, and for one that the catalog no longer has.
    * @param known models that were loaded before
    * @returns the name that the catalog gives it
    */
@@ -35,6 +37,13 @@ export class ModelLoader {
     known: ReadonlyMap<string, ModelFacts>,
   ): Promise<string | undefined> {
     const model = await this.#catalog.find(isAnyModel(name) ? undefined : (name ?? undefined));
+    if (model === undefined && this.#loaded.has(name ?? ""))
+      throw new ApiError(
+        404,
+        "model_not_found",
+        `Expected a model that still exists for model but received ${JSON.stringify(name)}`,
+        { param: "model" },
+      );
     if (model === undefined || known.has(model.name)) return model?.name;
     try {
       await Promise.all(this.#engines.map((engine) => engine.load(model)));
@@ -47,6 +56,7 @@ export class ModelLoader {
         { param: "model", shouldRetry: false },
       );
     }
+    this.#loaded.add(model.name);
     return model.name;
   }
 }

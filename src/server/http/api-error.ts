@@ -60,6 +60,14 @@ export class ApiError extends Error {
   }
 }
 
+/** The answer to what would begin while the server is shutting down. */
+export const shuttingDown = (): ApiError =>
+  new ApiError(503, "shutting_down", "The server is shutting down", { retryAfter: 5 });
+
+/** The answer of a server that has just started. */
+export const modelLoading = (): ApiError =>
+  new ApiError(503, "model_loading", "The models are being loaded", { retryAfter: 2 });
+
 /** The body of every error answer. */
 export interface ErrorBody {
   readonly error: {

@@ -1,6 +1,5 @@
 import type { App } from "../app-types.ts";
-import { ApiError } from "../http/api-error.ts";
-import { modelLoading, shuttingDown } from "../http/unready.ts";
+import { ApiError, modelLoading, shuttingDown } from "../http/api-error.ts";
 import { MEDIA_TYPES } from "../pictures/encode-picture.ts";
 import type { ServerContext } from "../server-context.ts";
 

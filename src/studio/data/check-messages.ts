@@ -3,6 +3,8 @@ import type { DataReport } from "../api-types.ts";
 /** Request to a process that checks a data set. */
 export interface CheckOrder {
   readonly folder: string;
+  /** Folders outside of which nothing is read. */
+  readonly within: readonly string[];
   /** Side in pixels that pictures should have. */
   readonly size: number;
   /** A folder with the base's tokenizer, if available locally. */

@@ -13,8 +13,8 @@ const MOST_TOKENS = 120;
 
 const tell = (message: CheckMessage): void => void process.send?.(message);
 
-async function check({ folder, size, tokenizer, job }: CheckOrder): Promise<void> {
-  const dataset = await readDataset(folder, { acceptUncaptioned: true });
+async function check({ folder, within, size, tokenizer, job }: CheckOrder): Promise<void> {
+  const dataset = await readDataset(folder, { within, acceptUncaptioned: true });
   const checked = await checkDataset(dataset, {
     size,
     batch: 1,

@@ -4,37 +4,41 @@ import type { DatasetEntry } from "../../data/dataset.ts";
 import { readDataset } from "../../data/read-dataset.ts";
 import { DatasetError, WorkerEndedError } from "../../errors/index.ts";
 import { loaderOf } from "../../files/processes/module-arguments.ts";
-import { ApiError } from "../../server/http/api-error.ts";
 import { pictureKey } from "../runs/addresses.ts";
-import type { CheckMessage } from "./check-messages.ts";
+import type { CheckMessage, CheckOrder } from "./check-messages.ts";
+import type { DataRoots } from "./data-roots.ts";
 import type { StudioJob, StudioJobs } from "./studio-jobs.ts";
 
 const SCRIPT = new URL(`./check-process${extname(import.meta.url)}`, import.meta.url);
-/** Maximum number of data set checks and publishing jobs at once. */
-const MOST_RUNNING = 3;
 
-/** Checks data sets in separate processes. */
+/** Checks data sets in separate processes, which follow no link out of the data roots. */
 export class DataChecks {
   readonly #jobs: StudioJobs;
+  readonly #roots: DataRoots;
   /** Pictures by job, loaded on first request. */
   readonly #entries = new Map<StudioJob, Promise<ReadonlyMap<string, DatasetEntry>>>();
 
-  constructor(jobs: StudioJobs) {
+  constructor(jobs: StudioJobs, roots: DataRoots) {
     this.#jobs = jobs;
+    this.#roots = roots;
   }
 
   /** Starts checking a folder. Throws an ApiError if too many jobs are running. */
   begin(folder: string, size: number, tokenizer: string | undefined): StudioJob {
-    if (this.#jobs.running >= MOST_RUNNING)
-      throw new ApiError(429, "too_many_jobs", "Too many jobs run at once", { retryAfter: 5 });
-    return this.#jobs.begin((job) => look(job, { folder, size, tokenizer }), folder);
+    return this.#jobs.begin(
+      async (job) => {
+        const within = await this.#roots.all();
+        await look(job, { folder, within, size, tokenizer, job: job.id });
+      },
+      { folder },
+    );
   }
 
   /** The bytes of a picture of a checked data set; undefined if unavailable. */
   async read(job: StudioJob, key: string): Promise<Uint8Array | undefined> {
     const { folder } = job;
     if (folder === undefined) return undefined;
-    const known = this.#entries.get(job) ?? entriesIn(folder);
+    const known = this.#entries.get(job) ?? entriesIn(folder, this.#roots);
     this.#entries.set(job, known);
     for (const old of this.#entries.keys())
       if (this.#jobs.find(old.id) === undefined) this.#entries.delete(old);
@@ -47,24 +51,21 @@ export class DataChecks {
   }
 }
 
-async function entriesIn(folder: string): Promise<ReadonlyMap<string, DatasetEntry>> {
-  const { entries } = await readDataset(folder, { acceptUncaptioned: true });
+async function entriesIn(
+  folder: string,
+  roots: DataRoots,
+): Promise<ReadonlyMap<string, DatasetEntry>> {
+  const within = await roots.all();
+  const { entries } = await readDataset(folder, { within, acceptUncaptioned: true });
   return new Map(entries.map((entry) => [pictureKey(entry.file), entry]));
 }
 
-function look(
-  job: StudioJob,
-  order: {
-    readonly folder: string;
-    readonly size: number;
-    readonly tokenizer: string | undefined;
-  },
-): Promise<void> {
+function look(job: StudioJob, order: CheckOrder): Promise<void> {
   const child = fork(SCRIPT, [], {
     execArgv: loaderOf(SCRIPT),
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
-  child.send({ ...order, job: job.id });
+  child.send(order);
   return new Promise((resolve, reject) => {
     child.on("message", (message: CheckMessage) => {
       if (message.type === "progress") job.note({ done: message.done, total: message.total });

@@ -1,5 +1,6 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, extname, normalize, resolve, sep } from "node:path";
+import { isBelow } from "../../data/layouts/reading-bounds.ts";
 import { ApiError } from "../../server/http/api-error.ts";
 
 /** File extensions of pictures. */
@@ -49,11 +50,17 @@ export class DataRoots {
     for (const root of roots) {
       // Relative paths are relative to a root; absolute paths stay as they are.
       const path = trimmed(normalize(resolve(root, given)));
-      const isInside = path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
-      if (!isInside || (await realpath(path).catch(() => undefined)) !== path) continue;
+      if (!isBelow(root, path) || (await realpath(path).catch(() => undefined)) !== path) continue;
       if ((await stat(path).catch(() => undefined))?.isDirectory()) return path;
     }
     return undefined;
+  }
+
+  /** The real path of a file or folder that this server knows of, through any links; undefined if it is outside the roots. */
+  async realInside(path: string): Promise<string | undefined> {
+    const real = await realpath(path).catch(() => undefined);
+    if (real === undefined) return undefined;
+    return (await this.all()).some((root) => isBelow(root, real)) ? real : undefined;
   }
 
   /** Contents of a folder; without one, the list of roots. Throws an ApiError for a folder that can't be read. */

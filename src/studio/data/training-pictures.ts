@@ -26,7 +26,10 @@ export interface WorstPictures {
 /** Pictures by their key. */
 type Entries = ReadonlyMap<string, DatasetEntry>;
 
-/** The pictures that runs train on, if their data sets still exist and this server may read them. */
+/**
+ * The pictures that runs train on, if their data sets still exist and this server may read them: links out of the data roots are
+ * not followed.
+ */
 export class TrainingPictures {
   readonly #roots: DataRoots;
   readonly #sets = new Map<string, Promise<Entries>>();
@@ -80,7 +83,11 @@ export class TrainingPictures {
     const folder = await this.#folderOf(run, tail, dataset.folder);
     if (folder === undefined)
       return "The data set is no longer there, or is outside the folders that this server may read (--data-root)";
-    const options = optionsOf(dataset);
+    const options = {
+      ...optionsOf(dataset),
+      within: await this.#roots.all(),
+      acceptUncaptioned: true, // a caption may be a link that is not followed
+    };
     // A process that starts lists its data set again.
     const begun = tail.events.findLast(({ type }) => type === "run-start" || type === "resume");
     const key = JSON.stringify([folder, stampOf(folder), begun?.time, options]);
@@ -96,7 +103,7 @@ export class TrainingPictures {
     }
   }
 
-  /** Relative folders are relative to where the run was started. */
+  /** Folder or file of its data set. Relative ones are relative to where the run was started. */
   async #folderOf(
     { place }: LiveRun,
     tail: EventTail,
@@ -104,10 +111,7 @@ export class TrainingPictures {
   ): Promise<string | undefined> {
     const begun = tail.eventsOf("run-start")[0]?.facts?.cwd ?? readmeCommand(place.path)?.folder;
     const path = isAbsolute(folder) ? folder : resolve(begun ?? process.cwd(), folder);
-    const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-    if (!isFile) return this.#roots.find(path);
-    const parent = await this.#roots.find(resolve(path, ".."));
-    return parent === undefined ? undefined : path;
+    return this.#roots.realInside(path);
   }
 }
 

@@ -1,50 +1,27 @@
 import { execFileSync } from "node:child_process";
-import {
-  closeSync,
-  constants,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, constants, mkdtempSync, openSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { MADE_STAGE, writeMadeRun } from "../../../test/fixtures/made-run.ts";
-import { formatManifest } from "../../training/contract/checkpoint-manifest.ts";
+import { MADE_STAGE, writeMadeCheckpoint, writeMadeRun } from "../../../test/fixtures/made-run.ts";
+import { MANIFEST_NAME } from "../../training/contract/checkpoint-manifest.ts";
 import { Runs } from "../runs/runs.ts";
 import { DrawModels } from "./draw-models.ts";
 
 const folder = mkdtempSync(join(realpathSync(tmpdir()), "pixart-draw-models-"));
-const manifest = (run: string, step: number): string =>
-  join(
-    folder,
-    run,
-    "checkpoints",
-    MADE_STAGE,
-    `step-${`${step}`.padStart(8, "0")}`,
-    "manifest.json",
-  );
+const checkpoint = (run: string, step: number): string =>
+  join(folder, run, "checkpoints", MADE_STAGE, `step-${`${step}`.padStart(8, "0")}`);
 let models: DrawModels;
 
-async function writeRun(name: string, day: number, steps: readonly number[]): Promise<void> {
+async function writeRun(
+  name: string,
+  day: number,
+  steps: readonly number[],
+  createdAt?: string,
+): Promise<void> {
   await writeMadeRun(join(folder, name), { steps: 5, begun: new Date(Date.UTC(2026, 0, day)) });
-  for (const step of steps) {
-    mkdirSync(join(manifest(name, step), ".."), { recursive: true });
-    const text = formatManifest({
-      format: "pixart-checkpoint",
-      version: 1,
-      step,
-      stage: MADE_STAGE,
-      files: [],
-      state: {},
-      createdAt: "2026-01-01T00:00:00.000Z",
-    });
-    writeFileSync(manifest(name, step), text);
-  }
+  for (const step of steps) writeMadeCheckpoint(join(folder, name), step, createdAt);
 }
 
 beforeAll(async () => {
@@ -59,7 +36,6 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const placeOf = async (name: string | undefined): Promise<string | undefined> =>
   (await models.find(name))?.place;
-const checkpoint = (run: string, step: number): string => join(manifest(run, step), "..");
 
 it("finds the newest checkpoint of a run by all of its name", async () => {
   expect(await placeOf("red fox")).toBe(checkpoint("red fox", 2));
@@ -75,9 +51,20 @@ it("finds every model that it offers by its own name, and the newest without any
   expect(await placeOf(undefined)).toBe(checkpoint("red fox", 2));
 });
 
+it("gives the checkpoints of a run that was trained again names of their own", async () => {
+  const before = (await models.names())[2] ?? "";
+  expect(await placeOf(before)).toBe(checkpoint("red", 3));
+  rmSync(join(folder, "red"), { recursive: true });
+  await writeRun("red", 2, [3], "2026-01-01T01:00:00.000Z");
+  const after = (await models.names())[2] ?? "";
+  expect(await placeOf(after)).toBe(checkpoint("red", 3));
+  expect(after).not.toBe(before);
+  expect(await placeOf(before)).toBeUndefined();
+});
+
 it("reads the checkpoints of no other run than the one that is meant", async () => {
   const names = await models.names();
-  const pipe = manifest("red", 3);
+  const pipe = join(checkpoint("red", 3), MANIFEST_NAME);
   rmSync(pipe);
   execFileSync("mkfifo", [pipe]); // a reader waits for a writer
   const found = Promise.all([names[0], "red fox", undefined].map((name) => models.find(name)));

@@ -96,8 +96,9 @@ async function checkpointsOf(run: LiveRun): Promise<OfferedModel[]> {
   const { config } = run;
   const stages = config.stages.filter(({ kind }) => kind === "text-to-image");
   const kept = await keptCheckpoints(path, { stages });
-  return kept.reverse().map(({ stage, step, path: place, isBest }) => ({
-    name: `${id}/${stage}/${step}`,
+  return kept.reverse().map(({ stage, step, mark, path: place, isBest }) => ({
+    // A loaded model is known by its name, so another run in the same folder must have other names.
+    name: `${id}/${stage}/${step}-${mark}`,
     place,
     label: `${name} ${stages.length > 1 ? `${stage} ` : ""}@${step.toLocaleString("en-US")}${isBest ? " ★" : ""}`,
     run: id,

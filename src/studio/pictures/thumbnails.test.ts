@@ -1,15 +1,20 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { pictureSize, RgbImage } from "../../images/index.ts";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { pictureSize, RgbImage, thumbnail } from "../../images/index.ts";
 import { sideOf, Thumbnails } from "./thumbnails.ts";
+
+vi.mock("../../images/index.ts", { spy: true });
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "pixart-thumbnails-"));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  vi.mocked(thumbnail).mockReset();
+  rmSync(folder, { recursive: true });
+});
 
 const noisy = (seed: number): Promise<Uint8Array> => {
   const data = Uint8Array.from({ length: 300 * 200 * 3 }, (_, i) => (i * (seed + 7919)) % 251);
@@ -41,6 +46,39 @@ it("is none of what is no picture", async () => {
   for (const text of ["<svg/>", "", "\x89PNG\r\n\x1a\n damaged"])
     expect(await thumbnails.get(Buffer.from(text, "latin1"), 96)).toBeUndefined();
   expect(readdirSync(folder)).toEqual([]);
+});
+
+it("makes two at once, whoever asks while another ends", async () => {
+  let [running, most] = [0, 0];
+  const ends: (() => void)[] = [];
+  vi.mocked(thumbnail).mockImplementation(async () => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise<void>((resolve) => ends.push(resolve));
+    running -= 1;
+    return undefined;
+  });
+  const thumbnails = new Thumbnails(folder);
+  const asked = [0, 1, 2].map((seed) => thumbnails.get(Uint8Array.of(seed), 96));
+  await vi.waitFor(() => expect(ends).toHaveLength(2));
+  ends.shift()?.();
+  // One in each of the moments in which the place goes from one to the other.
+  for (let seed = 3; seed < 20; seed++) {
+    asked.push(thumbnails.get(Uint8Array.of(seed), 96));
+    await undefined;
+  }
+  let isOver = false;
+  void Promise.all(asked).then(() => {
+    isOver = true;
+  });
+  await vi.waitFor(
+    () => {
+      ends.shift()?.();
+      expect(isOver).toBe(true);
+    },
+    { interval: 1, timeout: 10_000 },
+  );
+  expect(most).toBe(2);
 });
 
 it.each([

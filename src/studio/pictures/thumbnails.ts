@@ -73,16 +73,18 @@ export class Thumbnails {
   }
 
   async #byTurns<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= AT_ONCE)
+    if (this.#running < AT_ONCE) this.#running += 1;
+    else
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
       });
-    this.#running += 1;
     try {
       return await work();
     } finally {
-      this.#running -= 1;
-      this.#waiting.shift()?.();
+      // The place goes to the first who waits, before anybody else can take it.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running -= 1;
+      else next();
     }
   }
 }

@@ -1,4 +1,5 @@
 import { realpath } from "node:fs/promises";
+import { homedir, hostname } from "node:os";
 import { basename } from "node:path";
 import { thumbnail } from "../../images/index.ts";
 import type { RunDetails } from "../api-types.ts";
@@ -8,6 +9,7 @@ import { runDetails } from "../runs/run-details.ts";
 import { idOf } from "../runs/run-table.ts";
 import { type ChartLine, chartSvg } from "./chart-svg.ts";
 import { type ReportSheet, type ReportStage, reportPage } from "./report-page.ts";
+import { pathsIn, withoutPlaces } from "./without-places.ts";
 
 /** Number of sheets shown per stage, spread over it. */
 const SHEETS = 6;
@@ -16,7 +18,10 @@ const SHEET_SIDE = 1024;
 const MOST_PICTURE_BYTES = 8 * 2 ** 20;
 const POINTS = 600;
 
-/** A run as a single self-contained HTML page. Throws if the folder is not a run or can't be read. */
+/**
+ * A run as a single self-contained HTML page to keep or send: of paths it has only the last part, and no names of hosts. Throws if
+ * the folder is not a run or can't be read.
+ */
 export async function runReport(folder: string): Promise<string> {
   const path = await realpath(folder);
   const run = new LiveRun({ id: idOf(path), path, name: basename(path) }, () => {});
@@ -51,15 +56,26 @@ export async function runReport(folder: string): Promise<string> {
     }
     if (charts.length + sheets.length > 0) stages.push({ name, charts, sheets });
   }
-  return reportPage(reported(details), stages);
+  const facts = tail.events.flatMap((event) => ("facts" in event && event.facts) || []);
+  const folders = [path, folder, process.cwd(), homedir(), ...facts.map(({ cwd }) => cwd)];
+  const hosts = [hostname(), run.process?.host ?? "", ...facts.map(({ host }) => host)];
+  return reportPage(reported(details, folders, hosts), stages);
 }
 
-/** Without details of this machine's folders. */
-const reported = ({ facts, ...details }: RunDetails): RunDetails => ({
-  ...details,
-  resumeCommand: null,
-  facts: facts && { ...facts, cwd: "", argv: [], host: "" },
-});
+/** Without this machine's folders and its name, and those of others that wrote the run. */
+function reported(
+  { name, facts, ...details }: RunDetails,
+  folders: readonly string[],
+  hosts: readonly string[],
+): RunDetails {
+  const inConfig = [...pathsIn(details.config), ...pathsIn(details.differences)];
+  const told = {
+    ...details,
+    resumeCommand: null,
+    facts: facts && { ...facts, cwd: "", argv: [], host: "" },
+  };
+  return { ...withoutPlaces(told, { folders: [...folders, ...inConfig], hosts }), name };
+}
 
 /** A selection from a list, including the first and the last. */
 function spread<T>(all: readonly T[]): T[] {

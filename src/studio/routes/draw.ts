@@ -8,7 +8,10 @@ export function addModelListRoutes(app: App, { models, server }: StudioContext):
     const known = server.models();
     const offered = (await models?.list(known)) ?? [];
     const ids = new Set(offered.map(({ id }) => id));
-    const served = [...known.values()].filter(({ name }) => !ids.has(name)).map(servedModel);
+    // A model that was loaded for a run is no longer offered once its checkpoint is gone.
+    const served = [...known.values()]
+      .filter(({ name }) => server.servedNames.has(name) && !ids.has(name))
+      .map(servedModel);
     return c.json({ models: [...served, ...offered] });
   });
 }

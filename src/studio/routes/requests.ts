@@ -1,8 +1,9 @@
 import type { z } from "zod";
 import type { AppContext } from "../../server/app-types.ts";
-import { ApiError } from "../../server/http/api-error.ts";
+import { ApiError, shuttingDown } from "../../server/http/api-error.ts";
 import { checkBody } from "../../server/http/check-body.ts";
 import { readJson } from "../../server/http/read-body.ts";
+import type { SessionState } from "../api-types.ts";
 import type { StudioContext } from "../studio-context.ts";
 
 /** Parses the body of a request with its schema. Throws an ApiError. */
@@ -13,12 +14,22 @@ export async function bodyOf<S extends z.ZodObject>(
   return checkBody(schema, await readJson(c.req.raw), false).body;
 }
 
-/** Whether the caller may change runs. */
-export const mayChange = (c: AppContext, { options }: StudioContext): boolean =>
-  c.get("canControl") && !options.isReadOnly;
+/** What the holder of a key may do; `hasFullAccess` is false for a view key. */
+export const rightsOf = (hasFullAccess: boolean, { options }: StudioContext): SessionState => ({
+  canDraw: hasFullAccess,
+  canControl: hasFullAccess && !options.isReadOnly,
+});
 
-/** Throws an ApiError if the caller may not change anything. View keys have been rejected before this. */
+/** Whether the caller may start and change runs. */
+export const mayChange = (c: AppContext, studio: StudioContext): boolean =>
+  rightsOf(c.get("canControl"), studio).canControl;
+
+/**
+ * Throws an ApiError if the caller may not change anything, or if the server is shutting down: nobody would end what it began.
+ * View keys have been rejected before this.
+ */
 export function requireChange(c: AppContext, studio: StudioContext): void {
+  if (studio.server.isDraining()) throw shuttingDown();
   if (mayChange(c, studio)) return;
   throw new ApiError(
     403,

@@ -43,14 +43,17 @@ export function addRunControlRoutes(app: App, studio: StudioContext): void {
     requireChange(c, studio);
     const { name } = await bodyOf(c, publishRequest);
     const { path } = (await runs.find(c.req.param("id"))).place;
-    const out = join(path, "published", name);
-    const job = jobs.begin(async (own) => {
-      const end = await runCommand(options.program, ["publish", path, out], (message) =>
-        own.note({ message }),
-      );
-      if (end.code !== 0) throw new WorkerEndedError(end.lines.slice(-3).join("\n"));
-      own.note({ state: "done", message: out });
-    });
+    const output = join(path, "published", name);
+    const job = jobs.begin(
+      async (own) => {
+        const end = await runCommand(options.program, ["publish", path, output], (message) =>
+          own.note({ message }),
+        );
+        if (end.code !== 0) throw new WorkerEndedError(end.lines.slice(-3).join("\n"));
+        own.note({ state: "done", message: output });
+      },
+      { output },
+    );
     return c.json({ job: job.id }, 202);
   });
 }

@@ -30,7 +30,7 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
     const lines = await runs.lines();
     const begun = await started.lines(new Set(lines.map(({ id }) => id)));
     const all: RunLine[] = [...begun, ...lines];
-    return c.json({ runs: all, roots: runs.roots, canControl: mayChange(c, studio) });
+    return c.json({ runs: all, roots: runs.roots });
   });
 
   app.get("/api/runs/:id", async (c) => {

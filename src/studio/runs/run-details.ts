@@ -41,7 +41,7 @@ export async function runDetails(
 }
 
 const checkpointLines = async (run: string, config: ResolvedConfig): Promise<CheckpointLine[]> =>
-  (await keptCheckpoints(run, config)).map(({ path: _, ...line }) => line);
+  (await keptCheckpoints(run, config)).map(({ path: _, mark: __, ...line }) => line);
 
 /** Facts of the most recently started process. */
 function factsOf(tail: EventTail): RunFacts | null {

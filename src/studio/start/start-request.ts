@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { GOALS } from "../../config/goals/goal-config.ts";
+import type { TextToImageStageConfig } from "../../config/options/stage-config.ts";
+import type { DatasetConfig, TrainConfig } from "../../config/options/train-config.ts";
 import { badValue } from "../../server/http/api-error.ts";
 import type { StartRequest } from "../api-types.ts";
 import { bases } from "./bases.ts";
@@ -9,12 +11,32 @@ const MOST_MINUTES = 60 * 24 * 30;
 const LONGEST = 200;
 /** A folder name that is valid and unambiguous on every system. */
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/i;
-/** Config paths that only the server's owner may set, since they determine what is read, written and run. */
-const NOT_FROM_A_PAGE =
-  /^(name|workDir|base|device|processes|dataset|autoencoder|tokenizer|textEncoder|transformer|stages\.\d+\.(kind|name))(\.|$)/;
-/** The exceptions among them, which only affect how pictures are used. */
-const OF_THE_DATA =
-  /^dataset\.(captionDropout|denseCaptionProbability|cleanCaptions|heldoutShare|maxUnreadable)$/;
+/** Fields of a config that a page may set: none of them determines what is read, written or run. */
+const OF_A_RUN: ReadonlySet<string> = new Set<keyof TrainConfig>([
+  ...(["seed", "threads", "whenFull", "sampling", "publish"] as const),
+]);
+/** How pictures are used. */
+const OF_THE_DATA: ReadonlySet<string> = new Set<keyof DatasetConfig>([
+  ...(["captionDropout", "denseCaptionProbability", "cleanCaptions", "heldoutShare"] as const),
+  "maxUnreadable",
+]);
+/** How a stage trains, but not its name and kind. */
+const OF_A_STAGE: ReadonlySet<string> = new Set<keyof TextToImageStageConfig>([
+  ...(["resolution", "batchSize", "steps", "optimizer", "schedule", "transform"] as const),
+  ...(["gradientClip", "gradientAccumulation", "gradientCheckpointing", "precision"] as const),
+  ...(["checkpointEvery", "keepCheckpoints", "keepBest", "sampleEvery", "validateEvery"] as const),
+  ...(["ema", "spikes", "loss", "noise", "timesteps", "curated", "aspectRatios"] as const),
+  ...(["priorLossWeight", "trainTextEncoder", "adapter", "textEncoderAdapter"] as const),
+  ...(["controlnet", "consistency", "interpolationScale", "shardOptimizer"] as const),
+]);
+
+/** Whether a page may set a config path. Whole stages it may not: their values could set any field. */
+function isFromAPage(path: string): boolean {
+  const [first = "", second = "", third = ""] = path.split(".");
+  if (!/^\w+(\.\w+)*$/.test(path)) return false;
+  if (first === "stages") return /^\d+$/.test(second) && OF_A_STAGE.has(third);
+  return first === "dataset" ? OF_THE_DATA.has(second) : OF_A_RUN.has(first);
+}
 
 const NAMED = "a name of letters, digits, dots, hyphens and underscores";
 
@@ -61,7 +83,7 @@ export function finetuneArguments(
   if (!known.includes(base)) throw badValue(`one of ${known.join(", ")}`, "base", base);
   const pairs = Object.entries(overrides);
   for (const [path] of pairs) {
-    if (!/^[\w.]+$/.test(path) || (NOT_FROM_A_PAGE.test(path) && !OF_THE_DATA.test(path)))
+    if (!isFromAPage(path))
       throw badValue("paths of a config that a page may set", "overrides", path);
   }
   return [

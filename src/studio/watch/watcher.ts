@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+import { shuttingDown } from "../../server/http/api-error.ts";
 import type { Dispatcher } from "../../server/jobs/dispatcher.ts";
 import type { RunEvent } from "../../training/run-folder/events.ts";
 import type { RunLine } from "../api-types.ts";
@@ -33,8 +35,9 @@ export class Watcher {
     void this.#go();
   }
 
-  /** A stream of events from now on, including the steps of these runs. */
+  /** A stream of events from now on, including the steps of these runs. Throws an ApiError after {@link stop}. */
   listen(ids: ReadonlySet<string>): Response {
+    if (this.#isOver) throw shuttingDown();
     const reader: Reader = new Reader(ids, () => this.#readers.delete(reader));
     this.#readers.add(reader);
     reader.tell("drawing", this.#queue());
@@ -91,7 +94,8 @@ export class Watcher {
   async #tellLine(run: LiveRun): Promise<void> {
     const line = await this.#runs.line(run);
     const { id } = run.place;
-    if (this.#told.get(run) === line) return;
+    // A preliminary line is made anew each time.
+    if (isDeepStrictEqual(this.#told.get(run), line)) return;
     const isNews = this.#told.has(run);
     this.#told.set(run, line);
     if (isNews) for (const reader of this.#readers) reader.tell("run", { id, line });

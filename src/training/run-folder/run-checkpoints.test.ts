@@ -26,6 +26,7 @@ describe("keptCheckpoints", () => {
     expect(kept).toMatchObject({ stage: "line", step: 7, name: "step-00000007", isBest: true });
     expect(kept?.path).toBe(join(root, "step-00000007"));
     expect(kept?.bytes).toBeGreaterThan(0);
+    expect(kept?.mark).toMatch(/^[0-9a-f]{8}$/);
     expect(Date.parse(kept?.saved ?? "")).not.toBeNaN();
   });
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ResolvedConfig } from "../../config/index.ts";
@@ -7,6 +8,7 @@ import {
   readCheckpoint,
   stageCheckpoints,
 } from "../checkpoints/checkpoint-folder.ts";
+import type { CheckpointManifest } from "../contract/checkpoint-manifest.ts";
 import { CHECKPOINTS_FOLDER } from "./run-files.ts";
 
 /** A checkpoint that a run keeps. */
@@ -16,6 +18,8 @@ export interface KeptCheckpoint {
   /** Name of its folder. */
   readonly name: string;
   readonly path: string;
+  /** Short hash of what it holds: it changes if the same step is trained again, in this run or in a new one of its name. */
+  readonly mark: string;
   readonly bytes: number;
   /** When it was saved, in ISO 8601. */
   readonly saved: string;
@@ -44,8 +48,15 @@ export async function keptCheckpoints(
       if (found === undefined) continue;
       const name = basename(path);
       const bytes = found.files.reduce((sum, file) => sum + file.bytes, 0);
-      all.push({ stage, step, name, path, bytes, saved: found.createdAt, isBest: name === best });
+      const [mark, saved] = [markOf(found), found.createdAt];
+      all.push({ stage, step, name, path, mark, bytes, saved, isBest: name === best });
     }
   }
   return all;
 }
+
+const markOf = ({ run, createdAt, files }: CheckpointManifest): string =>
+  createHash("sha256")
+    .update(JSON.stringify([run?.id, createdAt, files]))
+    .digest("hex")
+    .slice(0, 8);

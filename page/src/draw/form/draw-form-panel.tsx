@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { Icon } from "../../parts/icon.tsx";
 import { Problem } from "../../parts/problem.tsx";
+import { session } from "../../session/session.ts";
 import { CheckpointGrid } from "../pictures/checkpoint-grid.tsx";
 import { drawForm, drawings } from "../pictures/drawings.ts";
 import { StartFields } from "../start/start-fields.tsx";
@@ -23,6 +24,7 @@ export function DrawFormPanel(): JSX.Element {
       </div>
     );
   if (models.value.length === 0) return <NoModels />;
+  const canDraw = session.value?.canDraw === true;
   const isDrawing = drawings.value.some(({ state }) => state.value.problem === undefined);
   return (
     <form
@@ -44,7 +46,7 @@ export function DrawFormPanel(): JSX.Element {
         />
       </label>
       <div class="draw-go">
-        <button type="submit" class="main">
+        <button type="submit" class="main" disabled={!canDraw}>
           <Icon name="draw" />
           {isDrawing ? "Add to queue" : "Draw"}
           <kbd>Ctrl ⏎</kbd>
@@ -63,6 +65,7 @@ export function DrawFormPanel(): JSX.Element {
           </select>
         </label>
       </div>
+      {!canDraw && <p class="note">This key is read-only: it cannot draw.</p>}
       <SeedField />
       <ModelFields />
       <AdapterFields />
@@ -83,6 +86,7 @@ export function DrawFormPanel(): JSX.Element {
         <button
           type="button"
           class="quiet small"
+          disabled={!canDraw}
           onClick={() => {
             compares.value = true;
           }}

@@ -2,6 +2,7 @@ import { computed, signal } from "@preact/signals";
 import { PixartClient } from "../../../../src/client/client.ts";
 import type { DrawnPictures } from "../../../../src/client/results.ts";
 import { messageOf } from "../../api/request.ts";
+import { session } from "../../session/session.ts";
 import { type DrawForm, newSeed } from "../form/draw-form.ts";
 import { drawRequest } from "../form/draw-request.ts";
 import { chosenModel, form, type StartPicture, setForm, startPicture } from "../form/form-store.ts";
@@ -34,9 +35,9 @@ export function drawForm(): Promise<void> {
   return draw(form.value, startPicture.value);
 }
 
-/** Draws, shows the progress, and stores the pictures. */
+/** Draws, shows the progress, and stores the pictures. Does nothing without a prompt, or if this key cannot draw. */
 export async function draw(asked: DrawForm, start: StartPicture | undefined): Promise<void> {
-  if (asked.prompt.trim() === "") return;
+  if (asked.prompt.trim() === "" || session.peek()?.canDraw !== true) return;
   const modelLabel = chosenModel.value?.label ?? asked.model;
   const steps = asked.steps ?? chosenModel.value?.steps ?? 20;
   const group = { id: newId(), form: asked, modelLabel, steps };

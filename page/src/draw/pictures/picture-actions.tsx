@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { Icon } from "../../parts/icon.tsx";
+import { session } from "../../session/session.ts";
 import { newSeed } from "../form/draw-form.ts";
 import { setForm, startPicture } from "../form/form-store.ts";
 import { draw } from "./drawings.ts";
@@ -35,6 +36,7 @@ export function PictureActions({ picture }: { readonly picture: DrawnPicture }):
           type="button"
           class="quiet small"
           title="Draw again with four new seeds"
+          disabled={session.value?.canDraw !== true}
           onClick={vary}
         >
           Vary

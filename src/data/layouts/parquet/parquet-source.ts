@@ -1,6 +1,7 @@
 import { dirname, resolve, sep } from "node:path";
-import { ImageError, readPicture } from "../../../images/index.ts";
-import { innerName } from "../list-files.ts";
+import { ImageError } from "../../../images/index.ts";
+import { innerName, type Listing } from "../list-files.ts";
+import { readPictureWithin } from "../reading-bounds.ts";
 import type { ParquetFile, ParquetLeaf } from "./parquet-file.ts";
 
 /** The pictures of one file. The two most recent row groups stay unpacked, since rows are mostly read in order. */
@@ -14,17 +15,17 @@ export class PictureSource {
   readonly #column: string;
   readonly #bytes: ParquetLeaf;
   readonly #leaves: readonly ParquetLeaf[];
-  readonly #root: string;
+  readonly #listing: Listing;
   readonly #unpacked = new Map<number, Promise<Record<string, unknown>[]>>();
 
-  constructor(file: ParquetFile, column: string, bytes: ParquetLeaf, root: string) {
-    this.container = innerName(root, file.path);
+  constructor(file: ParquetFile, column: string, bytes: ParquetLeaf, listing: Listing) {
+    this.container = innerName(listing.root, file.path);
     this.name = this.container.replace(/\.parquet$/i, "");
     this.path = file.path;
     this.#file = file;
     this.#column = column;
     this.#bytes = bytes;
-    this.#root = root;
+    this.#listing = listing;
     this.#leaves = file.leaves.filter(({ path }) => path[0] === column);
   }
 
@@ -51,10 +52,11 @@ export class PictureSource {
     const path = value instanceof Uint8Array ? undefined : value?.path;
     if (typeof path !== "string") throw new ImageError(place, "has neither bytes nor a path");
     const target = resolve(dirname(this.path), path);
-    if (!target.startsWith(this.#root + sep) || path.includes("\0")) {
+    const { root, within } = this.#listing;
+    if (!target.startsWith(root + sep) || path.includes("\0")) {
       throw new ImageError(place, "has no bytes, and its path leads out of the folder");
     }
-    return readPicture(target);
+    return readPictureWithin(target, within);
   }
 
   async #record(group: number, row: number): Promise<Record<string, unknown> | undefined> {

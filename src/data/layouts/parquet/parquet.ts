@@ -53,16 +53,17 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
   const rows: Row[] = [];
   const named: PictureFile[] = [];
   const unreadable: Unreadable[] = [];
+  const { within } = listing;
   for (const path of filesOf("parquet", listing)) {
     const file = await ParquetFile.open(path);
     const image = imageColumn(file, names);
-    const controlOf = controlsOf(file, names, listing.root);
+    const controlOf = controlsOf(file, names, listing);
     const described = (await describedRows(file, image, names)).map((row) => ({
       ...row,
       control: controlOf(row),
     }));
     if (image.bytes !== undefined) {
-      const source = new PictureSource(file, image.name, image.bytes, listing.root);
+      const source = new PictureSource(file, image.name, image.bytes, listing);
       for (const row of described) rows.push({ ...row, source });
       continue;
     }
@@ -76,11 +77,14 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
         const isInside = target.startsWith(listing.root + sep) && !given.includes("\0");
         const where = `${path} row ${row}`;
         const reason = isInside
-          ? await refusedFile(target, { where })
+          ? await refusedFile(target, { where }, within)
           : `its path leads out of the folder (named at ${where})`;
         if (reason !== undefined) return { path: isInside ? target : where, reason };
         const name = innerName(listing.root, target);
-        return new PictureFile(name, target, text, columns, control, table);
+        return new PictureFile({
+          ...{ file: name, path: target, text, columns, control },
+          ...{ container: table, within },
+        });
       },
     );
     for (const each of found) {
@@ -175,8 +179,9 @@ function requireReadableGroups(file: ParquetFile, bytes: ParquetLeaf): void {
 function controlsOf(
   file: ParquetFile,
   names: ColumnNames,
-  root: string,
+  listing: Listing,
 ): (row: Pick<Row, "group" | "row" | "columns">) => ControlPicture | undefined {
+  const { root, within } = listing;
   const columns = file.leaves.map(({ path }) => path[0] as string);
   const name = controlColumnOf(columns, names);
   if (name === undefined) return () => undefined;
@@ -185,14 +190,15 @@ function controlsOf(
     return ({ row, columns: { [name]: given } }) => {
       if (typeof given !== "string") return undefined;
       const target = resolve(dirname(file.path), given);
-      if (target.startsWith(root + sep) && !given.includes("\0")) return controlFile(target);
+      if (target.startsWith(root + sep) && !given.includes("\0"))
+        return controlFile(target, within);
       throw new DatasetError(
         `${file.path} row ${row}: expected a path inside ${root} but found ${quote(given)}`,
       );
     };
   }
   requireReadableGroups(file, bytes);
-  const source = new PictureSource(file, name, bytes, root);
+  const source = new PictureSource(file, name, bytes, listing);
   return ({ group, row }) => ({
     path: `${file.path}#${row} ${name}`,
     read: () => source.read(group, row),
