@@ -66,6 +66,9 @@ function look(job: StudioJob, order: CheckOrder): Promise<void> {
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
   child.send(order);
+  // A check that still runs does not keep the server from ending, with which it ends too.
+  child.unref();
+  child.channel?.unref();
   return new Promise((resolve, reject) => {
     child.on("message", (message: CheckMessage) => {
       if (message.type === "progress") job.note({ done: message.done, total: message.total });
