@@ -153,7 +153,9 @@ it("has in its bundle whatever a module runs from beside itself", () => {
     });
   expect([...new Set(named)].toSorted()).toEqual([
     "check-process",
+    "config",
     "drawing-process",
+    "index",
     "lock-beat-worker",
     "main",
     "parquet-worker",
