@@ -39,7 +39,7 @@ it("checks a folder without pictures of its own: they may be in its folders, tab
   const { page, mock } = studio;
   await page.getByText("0 pictures").waitFor();
   await page.getByRole("button", { name: "Check these pictures" }).click();
-  await page.getByRole("heading", { name: "What is in it" }).waitFor();
+  await page.getByRole("heading", { name: "What the folder contains" }).waitFor();
   expect(mock.asked.map(({ path, body }) => [path, (body as { folder: string }).folder])).toEqual([
     ["/api/data/check", "/home/ada/pictures"],
   ]);
@@ -48,7 +48,7 @@ it("checks a folder without pictures of its own: they may be in its folders, tab
 it("begins nothing with a key that may only look", async () => {
   await using studio = await openStudio(browser, "/new", { isViewOnly: true });
   const { page } = studio;
-  await page.getByText("To check data or start runs, open the address").waitFor();
+  await page.getByText("To check data or start runs, use a full-access key").waitFor();
   expect(await page.getByRole("button", { name: "Check these pictures" }).count()).toBe(0);
   await page.getByRole("link", { name: "Draw" }).click();
   await page.getByText("This key is read-only: it cannot draw").waitFor();
