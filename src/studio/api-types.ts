@@ -102,7 +102,7 @@ export interface RunDetails extends RunLine {
   readonly time: readonly { readonly what: string; readonly seconds: number }[];
   /** The command to resume in a terminal. */
   readonly resumeCommand: string | null;
-  /** Whether this session can control it: see {@link SessionState}. False while a process elsewhere writes it. */
+  /** Whether this session can control it: see {@link SessionState}. */
   readonly canControl: boolean;
 }
 

@@ -1,12 +1,11 @@
 import { fork } from "node:child_process";
 import { extname } from "node:path";
 import type { DatasetEntry } from "../../data/dataset.ts";
-import { readDataset } from "../../data/read-dataset.ts";
 import { DatasetError, WorkerEndedError } from "../../errors/index.ts";
 import { loaderOf } from "../../files/processes/module-arguments.ts";
-import { pictureKey } from "../runs/addresses.ts";
 import type { CheckMessage, CheckOrder } from "./check-messages.ts";
 import type { DataRoots } from "./data-roots.ts";
+import { picturesByKey } from "./pictures-by-key.ts";
 import type { StudioJob, StudioJobs } from "./studio-jobs.ts";
 
 const SCRIPT = new URL(`./check-process${extname(import.meta.url)}`, import.meta.url);
@@ -56,8 +55,7 @@ async function entriesIn(
   roots: DataRoots,
 ): Promise<ReadonlyMap<string, DatasetEntry>> {
   const within = await roots.all();
-  const { entries } = await readDataset(folder, { within, acceptUncaptioned: true });
-  return new Map(entries.map((entry) => [pictureKey(entry.file), entry]));
+  return picturesByKey(folder, { within, acceptUncaptioned: true });
 }
 
 function look(job: StudioJob, order: CheckOrder): Promise<void> {

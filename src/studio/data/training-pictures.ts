@@ -2,7 +2,6 @@ import { statSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import type { ResolvedConfig } from "../../config/index.ts";
 import type { DatasetEntry, DatasetOptions } from "../../data/dataset.ts";
-import { readDataset } from "../../data/read-dataset.ts";
 import type { EventTail } from "../../training/run-folder/event-tail.ts";
 import { lastPictureLosses } from "../../training/run-folder/picture-losses-file.ts";
 import { readmeCommand } from "../../training/run-folder/run-readme.ts";
@@ -12,6 +11,7 @@ import type { LiveRun } from "../runs/live-run.ts";
 import { readRun } from "../runs/read-run.ts";
 import { reasonOf } from "../runs/run-line.ts";
 import type { DataRoots } from "./data-roots.ts";
+import { picturesByKey } from "./pictures-by-key.ts";
 
 /** Number of data sets whose lists are kept. */
 const MOST_KEPT = 4;
@@ -91,7 +91,7 @@ export class TrainingPictures {
     // A process that starts lists its data set again.
     const begun = tail.events.findLast(({ type }) => type === "run-start" || type === "resume");
     const key = JSON.stringify([folder, stampOf(folder), begun?.time, options]);
-    const known = this.#sets.get(key) ?? entriesIn(folder, options);
+    const known = this.#sets.get(key) ?? picturesByKey(folder, options);
     this.#sets.delete(key);
     this.#sets.set(key, known);
     for (const old of [...this.#sets.keys()].slice(0, -MOST_KEPT)) this.#sets.delete(old);
@@ -132,9 +132,4 @@ const optionsOf = ({
 function stampOf(path: string): string {
   const found = statSync(path, { throwIfNoEntry: false });
   return `${found?.ino} ${found?.size} ${found?.mtimeMs}`;
-}
-
-async function entriesIn(folder: string, options: DatasetOptions): Promise<Entries> {
-  const { entries } = await readDataset(folder, options);
-  return new Map(entries.map((entry) => [pictureKey(entry.file), entry]));
 }
