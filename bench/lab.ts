@@ -3,10 +3,11 @@
  * npx tsx bench/lab.ts --report [--out FOLDER]. A lab that was stopped goes on with the same command.
  * --out FOLDER        work_dirs/lab
  * --data FOLDER       what `pixart dataset emoji` made: data/emoji
- * --vae FOLDER        the autoencoder of all runs: models/emoji-small/vae
+ * --vae FOLDER        the autoencoder of all runs: models/emoji-vae
  * --budget TFLOP      a run: 80
  * --things N          how many things are learned, or demo: 320
  * --lr RATE           1e-3
+ * --points N          how often a run is measured, at equal distances: 20, or a divisor of it
  * --precision TYPE    bfloat16 where the processor has it, else float32
  * --arms A,B          FULL, A1, A1-groups, A2, B1, B2, C1, C2 and the controls shuffled and repeat; all unless given
  * --seeds 0,1,2       controls have the first alone
@@ -28,10 +29,11 @@ const { values } = parseArgs({
   options: {
     out: { type: "string", default: "work_dirs/lab" },
     data: { type: "string", default: "data/emoji" },
-    vae: { type: "string", default: "models/emoji-small/vae" },
+    vae: { type: "string", default: "models/emoji-vae" },
     budget: { type: "string", default: "80" },
     things: { type: "string", default: "320" },
     lr: { type: "string", default: "1e-3" },
+    points: { type: "string", default: "20" },
     precision: { type: "string", default: hasBfloat16 ? "bfloat16" : "float32" },
     arms: { type: "string", default: [...ARMS, ...CONTROLS].map(({ name }) => name).join(",") },
     seeds: { type: "string", default: "0,1,2" },
@@ -42,7 +44,7 @@ const { values } = parseArgs({
   },
 });
 
-function positive(name: "budget" | "lr" | "jobs" | "things"): number {
+function positive(name: "budget" | "lr" | "jobs" | "things" | "points"): number {
   const value = Number(values[name]);
   if (value > 0) return value;
   throw new Error(`Expected a number above 0 for --${name} but received ${values[name]}`);
@@ -75,6 +77,7 @@ async function runAll(folder: string): Promise<void> {
     lr: positive("lr"),
     precision: precision(),
     threads: 1,
+    points: positive("points"),
     split: "heldout",
     features: null,
   } as const;

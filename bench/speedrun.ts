@@ -4,7 +4,7 @@
  * on with the same command. Without a recipe: their names, and the table anew.
  * --out FOLDER       work_dirs/speedrun
  * --data FOLDER      what `pixart dataset emoji` made: data/emoji
- * --vae FOLDER       the autoencoder, which is not trained: models/emoji-small/vae
+ * --vae FOLDER       the autoencoder, which is not trained: models/emoji-vae
  * --features FILE    EfficientNet-lite0's weights: the target is then also what is in drawn pictures
  * --seeds 0,1,2
  * --threads N        all of the machine's
@@ -15,6 +15,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Children } from "./lab/children.ts";
+import { TWENTIETHS } from "./lab/design.ts";
 import { keepOptions } from "./lab/options.ts";
 import { prepare } from "./lab/prepare.ts";
 import { replaceBetween } from "./lab/report.ts";
@@ -29,7 +30,7 @@ const { values, positionals } = parseArgs({
   options: {
     out: { type: "string", default: "work_dirs/speedrun" },
     data: { type: "string", default: "data/emoji" },
-    vae: { type: "string", default: "models/emoji-small/vae" },
+    vae: { type: "string", default: "models/emoji-vae" },
     features: { type: "string" },
     seeds: { type: "string", default: "0,1,2" },
     threads: { type: "string", default: `${ofMachine}` },
@@ -56,6 +57,7 @@ async function run(name: string): Promise<RecipeRecord | undefined> {
     lr: RATE,
     precision: "float32",
     threads: Number(values.threads),
+    points: TWENTIETHS,
     split: "validation",
     features: features ?? null,
   } as const;

@@ -20,7 +20,7 @@ export interface Part {
   readonly learns: "classes" | "captions";
   /** Of the pictures, in pixels. */
   readonly side: number;
-  /** How many twentieths of the run's operations it takes: the run is measured after each. */
+  /** How many twentieths of the run's operations it takes: a checkpoint is saved after each, and all or some are measured. */
   readonly twentieths: number;
   readonly changes?: StageChanges;
 }
@@ -45,7 +45,7 @@ export interface Design {
   readonly perBlock?: boolean;
 }
 
-/** Parts of a run, and points at which it is measured. */
+/** Parts of a run, at whose ends it can be measured. */
 export const TWENTIETHS = 20;
 
 /** The whole curriculum: pixels, then captions, at half the side, then detail. */

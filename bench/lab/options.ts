@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { TWENTIETHS } from "./design.ts";
 
 /** What all runs of a lab, or of a speedrun, share; runs of other options go to another folder. */
 export interface LabOptions {
@@ -15,14 +16,18 @@ export interface LabOptions {
   readonly precision: "float32" | "bfloat16";
   /** A run's. */
   readonly threads: number;
+  /** How often a run is measured, at equal distances: a divisor of {@link TWENTIETHS}. */
+  readonly points: number;
   /** The pairs that curves are measured on: those that settings are chosen on where they serve for that. */
   readonly split: "heldout" | "validation";
   /** The file of a network that sees what is in pictures; null does not ask it. */
   readonly features: string | null;
 }
 
-/** Keeps the options in a lab's folder. Throws where that holds another lab's. */
+/** Keeps the options in a lab's folder. Throws where that holds another lab's, and where points would not lie at equal distances. */
 export function keepOptions(folder: string, options: LabOptions): void {
+  if (!Number.isInteger(TWENTIETHS / options.points))
+    throw new Error(`Expected a divisor of ${TWENTIETHS} points but received ${options.points}`);
   mkdirSync(folder, { recursive: true });
   const path = join(folder, "lab.json");
   const text = `${JSON.stringify(options, null, 2)}\n`;

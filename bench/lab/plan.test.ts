@@ -20,6 +20,7 @@ const options: LabOptions = {
   lr: 1e-3,
   precision: "float32",
   threads: 1,
+  points: 20,
   split: "heldout",
   features: null,
 };

@@ -17,7 +17,8 @@ import { type Design, type Part, TWENTIETHS } from "./design.ts";
 import type { LabOptions } from "./options.ts";
 import { dataFolder, type LabData, tokenizerFolder } from "./prepare.ts";
 
-const BATCH = 64;
+/** As in the demo: at equal operations, many small steps teach more than few large ones. */
+const BATCH = 16;
 /** Later stages of captions learn at half the rate. */
 const LATER_RATE = 0.5;
 const WARM_UP = { steps: 50, share: 0.1 } as const;
@@ -27,7 +28,7 @@ export interface PlannedStage {
   readonly name: string;
   readonly part: Part;
   readonly steps: number;
-  /** Steps between two points at which the run is measured. */
+  /** Steps of a twentieth of the run: between two points at which it can be measured. */
   readonly every: number;
   /** Counted operations of a step. */
   readonly operations: number;

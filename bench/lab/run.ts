@@ -12,7 +12,7 @@ import { pipelineFromRun } from "../../src/training/run-pipeline.ts";
 import { train } from "../../src/training/train.ts";
 import { describeMachine } from "../machine.ts";
 import { mean } from "../measure.ts";
-import type { Design } from "./design.ts";
+import { type Design, TWENTIETHS } from "./design.ts";
 import { designNamed } from "./designs.ts";
 import { Measure, SIDE } from "./measured.ts";
 import { readOptions } from "./options.ts";
@@ -44,7 +44,7 @@ async function trained(files: RunFiles, { config }: Plan, { models }: Design): P
   return outcome.finished;
 }
 
-/** Measures each checkpoint that has captions; of all but the last nothing is kept. */
+/** Measures the checkpoints at the wanted points that have captions; of all but the last nothing is kept. */
 async function measured(
   files: RunFiles,
   plan: Plan,
@@ -53,13 +53,16 @@ async function measured(
 ): Promise<void> {
   const { models = RunModelLoader } = design;
   const known = new Set(files.points.map(({ stage, step }) => `${stage}/${step}`));
+  const distance = TWENTIETHS / options.points;
   let before = 0;
+  let twentieths = 0;
   for (const { name: stage, part, steps, every, operations } of plan.stages) {
     const root = stageCheckpoints(join(files.run, "checkpoints"), stage);
     const checkpoints = part.learns === "captions" ? await listCheckpoints(root) : [];
     for (const { path, step } of checkpoints) {
       // A run that was stopped has checkpoints of other steps too.
-      if (step % every !== 0 || known.has(`${stage}/${step}`)) continue;
+      const isPoint = (twentieths + step / every) % distance === 0;
+      if (!isPoint || known.has(`${stage}/${step}`)) continue;
       const { pipe } = await pipelineFromRun(path, true, "cpu", models);
       const tflop = (before + step * operations) / 1e12;
       const point = { stage, step, tflop, ...(await measure.of(pipe)) };
@@ -69,6 +72,7 @@ async function measured(
       say(`${tflop.toFixed(2)} TFLOP: ${(100 * rate).toFixed(1)} % of pairs`);
     }
     before += steps * operations;
+    twentieths += part.twentieths;
   }
 }
 

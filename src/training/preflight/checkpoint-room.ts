@@ -7,10 +7,16 @@ import { stageCheckpoints } from "../checkpoints/checkpoint-folder.ts";
 /** Contents of a checkpoint, by group and name. */
 export type CheckpointTensors = ReadonlyMap<string, ReadonlyMap<string, TensorSpec>>;
 
-/** Bytes of the checkpoints of a stage that are kept, plus the one being written. */
-export const checkpointBytes = (stage: ResolvedStage, groups: CheckpointTensors): number =>
-  forecastBytes(groups, {}) *
-  (stage.keepCheckpoints + (stage.keepBest && stage.validateEvery !== null ? 2 : 1));
+/**
+ * Bytes that the checkpoints of a stage take at most: those that are kept, the best and the one being written, but no more than the
+ * stage saves, and one for where it is interrupted.
+ */
+export function checkpointBytes(stage: ResolvedStage, groups: CheckpointTensors): number {
+  const { steps, checkpointEvery, keepCheckpoints, keepBest, validateEvery } = stage;
+  const kept = keepCheckpoints + (keepBest && validateEvery !== null ? 1 : 0);
+  const saved = Math.ceil(steps / checkpointEvery);
+  return forecastBytes(groups, {}) * (Math.min(kept, saved) + 1);
+}
 
 /**
  * Refuses to start or continue if the disk lacks room for the stage's checkpoints that do not exist yet, or at least for the one
