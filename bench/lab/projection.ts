@@ -97,7 +97,7 @@ export const projection = (comparison: Comparison | undefined): string =>
       ? []
       : [
           "",
-          "The lab's ratios times the paper's days. **Assumed, and unproven: that a ratio of operations at 4 M weights, 64 px and a thousand pictures is also one of days at 600 M, 1024 px and 25 M pictures.** It says what the miniature would predict, and not what the paper measured:",
+          "The lab's ratios times the paper's days. **Assumed, and unproven: that a ratio of operations at 4 M weights, 64 px and hundreds of pictures is also one of days at 600 M, 1024 px and 25 M pictures.** It says what the miniature would predict, and not what the paper measured:",
           "",
           withoutTable(comparison),
         ]),

@@ -117,11 +117,11 @@ export function controls(results: readonly RunResult[]): string {
 
 /** How the runs were made. */
 export function circumstances(folder: string, results: readonly RunResult[]): string {
-  const { things, budget, lr, precision, vae } = readOptions(folder);
+  const { things, budget, points, lr, precision, vae } = readOptions(folder);
   const machines = [...new Set(results.map(({ machine }) => machine))];
   const dates = results.map(({ date }) => date.slice(0, 10)).sort();
   const [first] = results;
-  return `\`npx tsx bench/lab.ts\`, ${dates[0]} to ${dates.at(-1)}; ${results.length} runs of ${budget} TFLOP on ${machines.join("; ")}, one thread each. ${things} things, ${first?.points[0]?.right.length ?? 0} pairs held out, learning rate ${lr}, ${precision}, autoencoder ${vae}.`;
+  return `\`npx tsx bench/lab.ts --budget ${budget} --things ${things} --points ${points}\`, ${dates[0]} to ${dates.at(-1)}; ${results.length} runs of ${budget} TFLOP on ${machines.join("; ")}, one thread each. ${things} things, ${first?.points[0]?.right.length ?? 0} pairs held out, learning rate ${lr}, ${precision}, autoencoder ${vae}.`;
 }
 
 /** Steps and operations of each arm's stages. */

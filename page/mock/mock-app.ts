@@ -43,7 +43,11 @@ export interface MockStudio {
 export function mockStudio(options: MockOptions = {}): MockStudio {
   const { isEmpty = false, isStarting = false, key, stepMs = 90 } = options;
   const { isViewOnly = false, isReadOnly = false } = options;
-  const rights: SessionState = { canDraw: !isViewOnly, canControl: !isViewOnly && !isReadOnly };
+  const rights: SessionState = {
+    canDraw: !isViewOnly,
+    canDrawRuns: !isViewOnly && !isReadOnly,
+    canControl: !isViewOnly && !isReadOnly,
+  };
   const app = new Hono();
   const streams = new EventStreams();
   const asked: MockStudio["asked"] = [];

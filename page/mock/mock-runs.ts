@@ -19,7 +19,7 @@ export const LIVE_FROM = 1240;
 
 const stage = (name: string, step: number, steps: number, heldout: number): StageState => ({
   stage: name,
-  kind: name,
+  kind: name === "pretraining" ? "class-conditional" : "text-to-image",
   step,
   steps,
   heldout: { step, loss: heldout },
@@ -94,6 +94,13 @@ const checkpoint = (step: number): CheckpointLine => ({
   isBest: step === 1200,
 });
 
+/** The one that the stage of captions begins with. */
+const PRETRAINED: CheckpointLine = {
+  ...checkpoint(2000),
+  stage: "pretraining",
+  saved: ago(LIVE_FROM / 60 + 3),
+};
+
 const VERDICTS: Readonly<Record<string, string>> = {
   [LIVE_ID]:
     "Learning: held-out loss fell 3 % in the last 600 steps, and the best checkpoint is the newest.",
@@ -121,10 +128,10 @@ export function mockDetails(run: RunLine): RunDetails {
       : stages.map((name) =>
           name === run.stage?.stage || run.stages === 1
             ? (run.stage as StageState)
-            : { ...stage(name, name === "pretraining" ? 2000 : 0, 2000, 0.3), kind: name },
+            : stage(name, name === "pretraining" ? 2000 : 0, 2000, 0.3),
         ),
     verdict: VERDICTS[run.id] ?? "Done: held-out loss was lowest at the end.",
-    checkpoints: isBegun ? [400, 800, 1000, 1200].map(checkpoint) : [],
+    checkpoints: isBegun ? [PRETRAINED, ...[400, 800, 1000, 1200].map(checkpoint)] : [],
     marks: isBegun
       ? [
           {
@@ -205,6 +212,7 @@ export const mockWorst = (run: RunLine): { pictures: WorstPicture[]; reason: str
     name: `noto/${name}.png`,
     caption,
     loss: 0.61 - 0.02 * place,
+    score: 2.1 - 0.2 * place,
     seen: 40 - place,
     url: run.state === "elsewhere" ? null : `/api/thumb/picture-${place}-10`,
   })),

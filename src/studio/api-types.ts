@@ -161,6 +161,8 @@ export interface WorstPicture {
   readonly name: string;
   readonly caption: string;
   readonly loss: number;
+  /** By how many standard deviations its losses are above the usual ones, in the mean: the order of the list. */
+  readonly score: number;
   readonly seen: number;
   /** Null if the data set is not available. */
   readonly url: string | null;
@@ -362,6 +364,8 @@ export interface SystemState {
 export interface SessionState {
   /** With a full-access key. */
   readonly canDraw: boolean;
+  /** Whether runs' checkpoints are among the models that it may draw with. */
+  readonly canDrawRuns: boolean;
   /** Whether it may check data, and start, change and publish runs: the same, unless the server is read-only. */
   readonly canControl: boolean;
 }

@@ -132,6 +132,18 @@ describe("a run", () => {
     expect(await page.getByLabel(/^Seed/).inputValue()).toBe("8");
   });
 
+  it("offers to draw with the checkpoints that can draw, where runs are among the models", async () => {
+    for (const isReadOnly of [false, true]) {
+      await using studio = await openStudio(browser, "/runs/r1", { isReadOnly });
+      const { page } = studio;
+      await page.getByRole("heading", { name: "Checkpoints" }).click();
+      await page.getByText("5 checkpoints").first().waitFor();
+      await page.getByRole("cell", { name: "pretraining" }).waitFor();
+      const links = page.getByRole("link", { name: /^Draw with step / });
+      expect(await links.count()).toBe(isReadOnly ? 0 : 4);
+    }
+  });
+
   it("stops only when that is meant", async () => {
     await using studio = await openStudio(browser, "/runs/r1");
     const { page, mock } = studio;
@@ -183,5 +195,6 @@ describe("a run", () => {
     await page.getByRole("heading", { name: "Worst pictures" }).click();
     await page.getByText("The data folder /data/museum is not on this machine").waitFor();
     await page.getByText("noto/fox.png").waitFor();
+    await page.getByText("2.1 σ above usual").waitFor();
   });
 });

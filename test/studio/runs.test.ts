@@ -177,7 +177,7 @@ describe("a run", () => {
 
   it("has the pictures that it learns worst, where its data set may be looked at", async () => {
     type Worst = {
-      pictures: { name: string; caption: string; url: string | null }[];
+      pictures: { name: string; caption: string; score: number; url: string | null }[];
       reason: string | null;
     };
     const worst = await studio.get<Worst>(`/api/runs/${ids.learns}/worst`);
@@ -185,6 +185,8 @@ describe("a run", () => {
       ["dot-blue.png", "a dot, blue style"],
       ["ring-red.png", "a ring, red style"],
     ]);
+    const scores = worst.pictures.map(({ score }) => score);
+    expect(scores).toEqual(scores.toSorted((a, b) => b - a));
     const headers = { "api-key": CONTROL_KEY };
     const picture = await studio.ask(worst.pictures[0]?.url ?? "", { headers });
     expect([picture.status, picture.headers["content-type"]]).toEqual([200, "image/webp"]);

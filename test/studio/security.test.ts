@@ -147,7 +147,7 @@ describe("a key that may only look", () => {
       expect([status, JSON.parse(text).error.code], path).toEqual([403, "view_only"]);
     }
     expect(onDisk()).toEqual(before);
-    const rights = { canDraw: false, canControl: false };
+    const rights = { canDraw: false, canDrawRuns: false, canControl: false };
     expect(await studio.get("/api/session", VIEW_KEY)).toEqual(rights);
     expect(await studio.get<object>(`/api/runs/${id}`, VIEW_KEY)).toMatchObject({
       canControl: false,
@@ -159,7 +159,7 @@ describe("a server that shows runs read-only", () => {
   it("draws and changes no run, and says so to the page", async () => {
     const other = await startTestStudio(folder, { isReadOnly: true });
     try {
-      const rights = { canDraw: true, canControl: false };
+      const rights = { canDraw: true, canDrawRuns: true, canControl: false };
       expect(await other.get("/api/session")).toEqual(rights);
       const opened = await other.post("/api/session", { key: CONTROL_KEY });
       expect(JSON.parse(opened.text)).toEqual(rights);
@@ -183,6 +183,13 @@ describe("a server that shows runs read-only", () => {
   });
 });
 
+it("of the served models alone says that no run is drawn with", async () => {
+  const other = await startTestStudio(folder, { isReadOnly: true, offersModels: false });
+  const rights = { canDraw: true, canDrawRuns: false, canControl: false };
+  expect(await other.get("/api/session")).toEqual(rights);
+  await other.stop();
+});
+
 describe("a session", () => {
   const begin = async (key: string): Promise<{ cookie: string; header: string }> => {
     const { status, headers, text } = await studio.ask("/api/session", {
@@ -191,7 +198,8 @@ describe("a session", () => {
       body: JSON.stringify({ key }),
     });
     const hasAll = key === CONTROL_KEY;
-    expect([status, JSON.parse(text)]).toEqual([200, { canDraw: hasAll, canControl: hasAll }]);
+    const rights = { canDraw: hasAll, canDrawRuns: hasAll, canControl: hasAll };
+    expect([status, JSON.parse(text)]).toEqual([200, rights]);
     const [header = ""] = headers["set-cookie"] as string[];
     return { header, cookie: header.split(";")[0] ?? "" };
   };

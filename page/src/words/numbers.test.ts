@@ -1,10 +1,23 @@
 import { describe, expect, it } from "vitest";
-import { bytesText, countText, lossText, manyText, percentText, rateText } from "./numbers.ts";
+import {
+  bytesText,
+  countText,
+  deviationsText,
+  lossText,
+  manyText,
+  percentText,
+  rateText,
+} from "./numbers.ts";
 
 it("groups by thousands", () => {
   expect(countText(1240)).toBe("1,240");
   expect(manyText(1, "picture")).toBe("1 picture");
   expect(manyText(1240, "picture")).toBe("1,240 pictures");
+});
+
+it("says how far a loss is from the usual one", () => {
+  expect(deviationsText(1.94)).toBe("1.9 σ above usual");
+  expect(deviationsText(-0.26)).toBe("0.3 σ below usual");
 });
 
 describe("lossText", () => {

@@ -14,6 +14,10 @@ export function lossText(loss: number): string {
   return Math.abs(loss) < 1 ? loss.toFixed(4) : loss.toPrecision(4);
 }
 
+/** How far a loss is from the usual one: `1.9 σ above usual`, `0.3 σ below usual`. */
+export const deviationsText = (deviations: number): string =>
+  `${Math.abs(deviations).toFixed(1)} σ ${deviations < 0 ? "below" : "above"} usual`;
+
 /** A speed: `0.84`, `8.4`, `84`. */
 export const rateText = (rate: number): string =>
   rate >= 100 ? countText(rate) : String(Number(rate.toPrecision(2)));

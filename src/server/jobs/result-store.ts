@@ -5,6 +5,8 @@ export interface ResultLimits {
 }
 
 const RESULT_LIMITS: ResultLimits = { milliseconds: 3_600_000, bytes: 256 * 2 ** 20 };
+/** Those limits in words. */
+export const KEPT = "an hour at most, and no more than 256 MB of them";
 
 interface Kept<T> {
   readonly value: T;

@@ -3,6 +3,7 @@ import type { App, AppContext } from "../app-types.ts";
 import { ApiError } from "../http/api-error.ts";
 import { requireRoomForStream } from "../http/sse.ts";
 import type { Job } from "../jobs/job.ts";
+import { KEPT } from "../jobs/result-store.ts";
 import { ownsJob, type ServerContext } from "../server-context.ts";
 import { jobAnswer } from "./images.ts";
 
@@ -15,7 +16,7 @@ export function addJobRoutes(app: App, server: ServerContext): void {
     throw new ApiError(
       404,
       "job_not_found",
-      "Expected the id of a job that is running or ended within the last hour",
+      `Expected the id of a job that is running or whose result is still kept: ${KEPT}`,
     );
   };
   app.get("/v1/jobs/:id", (c) => c.json(jobAnswer(server, c, jobOf(c))));

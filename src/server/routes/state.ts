@@ -1,5 +1,6 @@
 import type { App } from "../app-types.ts";
 import { ApiError, modelLoading, shuttingDown } from "../http/api-error.ts";
+import { KEPT } from "../jobs/result-store.ts";
 import { MEDIA_TYPES } from "../pictures/encode-picture.ts";
 import type { ServerContext } from "../server-context.ts";
 
@@ -22,7 +23,7 @@ export function addStateRoutes(app: App, server: ServerContext): void {
       throw new ApiError(
         404,
         "file_not_found",
-        "Expected the name of a file made within the last hour",
+        `Expected the name of a file that is still kept: ${KEPT}`,
       );
     return c.body(new Uint8Array(file.bytes), 200, {
       "content-type": MEDIA_TYPES[file.format],

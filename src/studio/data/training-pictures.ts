@@ -58,10 +58,10 @@ export class TrainingPictures {
     const known = typeof entries === "string" ? undefined : entries;
     return {
       reason: typeof entries === "string" ? entries : null,
-      pictures: worst.map(({ picture, loss, seen }) => {
+      pictures: worst.map(({ picture, loss, score, seen }) => {
         const entry = known?.get(pictureKey(picture));
         const url = entry === undefined ? null : trainingPictureAddress(place.id, picture);
-        return { name: picture, caption: entry?.text ?? "", loss, seen, url };
+        return { name: picture, caption: entry?.text ?? "", loss, score, seen, url };
       }),
     };
   }

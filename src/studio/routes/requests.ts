@@ -17,6 +17,7 @@ export async function bodyOf<S extends z.ZodObject>(
 /** What the holder of a key may do; `hasFullAccess` is false for a view key. */
 export const rightsOf = (hasFullAccess: boolean, { options }: StudioContext): SessionState => ({
   canDraw: hasFullAccess,
+  canDrawRuns: hasFullAccess && options.offersModels,
   canControl: hasFullAccess && !options.isReadOnly,
 });
 

@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,6 +38,13 @@ describe("picture losses", () => {
     const sizes = write.mock.calls.map(([bytes]) => (bytes as Uint8Array).length);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(statSync(path).size);
     expect(Math.max(...sizes)).toBeLessThan(2 ** 19);
+    expect(await readPictureLosses(folder, "a")).toEqual(losses);
+  });
+
+  it("are read whatever blank lines an editor left", async () => {
+    const losses = { stage: "a", step: 9, since: 2, pictures: picturesOf(2) };
+    await writePictureLosses(folder, losses);
+    writeFileSync(path, `${readFileSync(path, "utf8").replaceAll("\n", "\n\n")}\n`);
     expect(await readPictureLosses(folder, "a")).toEqual(losses);
   });
 

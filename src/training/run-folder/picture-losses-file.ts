@@ -55,7 +55,9 @@ export async function readPictureLosses(
   const pictures: PictureLoss[] = [];
   for await (const lines of readLines(file)) {
     for (const { number, bytes } of lines) {
-      const line = parseLine(file, number, bytes.toString());
+      const text = bytes.toString();
+      if (text.trim() === "") continue;
+      const line = parseLine(file, number, text);
       if (head === undefined) head = line as Omit<PictureLosses, "pictures">;
       else pictures.push(line as PictureLoss);
     }

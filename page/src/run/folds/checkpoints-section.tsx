@@ -9,6 +9,9 @@ import { PublishForm } from "./publish-form.tsx";
 /** Saved checkpoints, newest first; the best by held-out loss has a star. */
 export function CheckpointsSection({ details }: { readonly details: RunDetails }): JSX.Element {
   const { checkpoints, id } = details;
+  const drawing = new Set(
+    details.all.filter(({ kind }) => kind === "text-to-image").map(({ stage }) => stage),
+  );
   const bytes = checkpoints.reduce((sum, checkpoint) => sum + checkpoint.bytes, 0);
   return (
     <Fold
@@ -39,12 +42,14 @@ export function CheckpointsSection({ details }: { readonly details: RunDetails }
                     <td>{momentText(checkpoint.saved)}</td>
                     <td>{bytesText(checkpoint.bytes)}</td>
                     <td>
-                      <a
-                        href={`/draw?${new URLSearchParams({ run: id, step: String(checkpoint.step) })}`}
-                        aria-label={`Draw with step ${checkpoint.step}`}
-                      >
-                        Draw
-                      </a>
+                      {session.value?.canDrawRuns === true && drawing.has(checkpoint.stage) && (
+                        <a
+                          href={`/draw?${new URLSearchParams({ run: id, step: String(checkpoint.step) })}`}
+                          aria-label={`Draw with step ${checkpoint.step}`}
+                        >
+                          Draw
+                        </a>
+                      )}
                     </td>
                   </tr>
                 ))}

@@ -5,7 +5,7 @@ import type { WorstPicture } from "../../../../src/studio/api-types.ts";
 import { getJson, messageOf } from "../../api/request.ts";
 import { Fold } from "../../parts/fold.tsx";
 import { Problem } from "../../parts/problem.tsx";
-import { lossText, manyText } from "../../words/numbers.ts";
+import { deviationsText, lossText, manyText } from "../../words/numbers.ts";
 import type { RunStore } from "../run-store.ts";
 
 const COUNT = 24;
@@ -49,7 +49,7 @@ function WorstList({ store }: { readonly store: RunStore }): JSX.Element {
       {told.reason !== null && <p class="note">{told.reason}</p>}
       {told.pictures.length === 0 && <p class="soft">No losses per picture yet.</p>}
       <ul class="worst">
-        {told.pictures.map(({ name, caption, loss, seen, url }) => (
+        {told.pictures.map(({ name, caption, loss, score, seen, url }) => (
           <li key={name}>
             <span class="thumb">
               {url !== null && <img src={`${url}?w=256`} alt="" loading="lazy" />}
@@ -57,7 +57,7 @@ function WorstList({ store }: { readonly store: RunStore }): JSX.Element {
             <div>
               <p class="small-text">{caption}</p>
               <p class="soft small-text numeric">
-                <b>{lossText(loss)}</b> · seen {manyText(seen, "time")}
+                <b>{lossText(loss)}</b>, {deviationsText(score)} · seen {manyText(seen, "time")}
               </p>
               <p class="soft small-text clipped">{name}</p>
             </div>

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import type { SamplePicture } from "../../../../src/studio/api-types.ts";
 import { Dialog } from "../../parts/dialog.tsx";
+import { session } from "../../session/session.ts";
 import { countText } from "../../words/numbers.ts";
 import type { RunStore } from "../run-store.ts";
 
@@ -33,9 +34,11 @@ export function PictureDialog({ picture, step, store, onClose }: PictureDialogPr
             <dt>Seed</dt>
             <dd class="numeric">{shown.seed ?? "shared with the other samples"}</dd>
           </dl>
-          <a class="button main" href={`/draw?${query}`}>
-            Draw this
-          </a>
+          {session.value?.canDrawRuns === true && (
+            <a class="button main" href={`/draw?${query}`}>
+              Draw this
+            </a>
+          )}
           <ul class="thumbs" aria-label="The same prompt at other steps">
             {samples.map((set, at) => {
               const other = set.pictures[place];
