@@ -59,6 +59,8 @@ export interface PretrainedKind<M extends Module, C> {
   readonly arrange?: (weights: TypedWeights, model: M) => StateSource;
   /** Keys of the linear layers that `quantize` applies to. */
   readonly quantizable?: RegExp;
+  /** What dtype "auto" takes for files of dtypes in which the model can't run. */
+  readonly insteadOf?: ReadonlyMap<DType, DType>;
 }
 
 const emitWarning: Warn = (message) => process.emitWarning(message);
@@ -82,7 +84,7 @@ export async function loadPretrained<M extends Module, C>(
   options: QuantizedPretrainedOptions,
   kind: PretrainedKind<M, C>,
 ): Promise<M> {
-  const { baseName, arrange = (weights) => weights, quantizable = /(?!)/ } = kind;
+  const { baseName, arrange = (weights) => weights, quantizable = /(?!)/, insteadOf } = kind;
   const { subfolder, variant, revision, quantize, onWarning = emitWarning } = options;
   const { device: asked } = options;
   requireCpu({ quantize, device: asked === "auto" ? requireDevice(asked) : asked });
@@ -94,7 +96,7 @@ export async function loadPretrained<M extends Module, C>(
   const { dtype = "float32" } = options;
   const wantedDType =
     dtype === "auto"
-      ? storedDType(stored, files.path)
+      ? storedDType(stored, files.path, insteadOf)
       : dtype === "fastest"
         ? fastestDType(device ?? "cpu")
         : dtype;

@@ -172,7 +172,7 @@ export abstract class Module {
     });
   }
 
-  /** Moves parameters and buffers, or changes the parameters' dtype. Gradients are dropped. Throws on quantized models. */
+  /** Moves parameters and buffers, or changes the dtype of those of floats. Gradients are dropped. Throws on quantized models. */
   to({ device, dtype }: { device?: torch.Device; dtype?: torch.DType }): this {
     this.#refuseFixed("to()");
     torch.noGrad(() => {

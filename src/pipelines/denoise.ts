@@ -8,20 +8,22 @@ import { checkGuidedSteps, type GuidanceBranches, type StepGuidance } from "./gu
 import type { StartLatents } from "./latents.ts";
 import { noisePredictor, type PredictorModels } from "./noise-predictor.ts";
 import type { DenoiseStep } from "./pixart-alpha-options.ts";
+import { planSteps, type StepPlan } from "./plan-steps.ts";
 import type { EncodedPrompt } from "./prompts/prompt-encoder.ts";
 
 // Shapes: B pictures, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
 
 /** Input and steps of the denoising loop. */
-export interface DenoiseOptions extends StepGuidance {
+export interface DenoiseOptions extends StepGuidance, StepPlan {
+  /** Is copied. */
+  readonly scheduler: Scheduler;
   readonly prompt: EncodedPrompt;
   /** Remains the caller's. */
   readonly start: StartLatents;
   /** (B, C, H/f, W/f): what the pictures follow. Remains the caller's. */
   readonly control?: Tensor | undefined;
-  readonly numInferenceSteps: number;
-  readonly timesteps?: readonly number[] | undefined;
-  readonly sigmas?: readonly number[] | undefined;
+  /** How many of the sampler's first timesteps are skipped because a picture starts with less noise. Default 0. */
+  readonly skippedTimesteps?: number;
   readonly guidanceScale: number;
   readonly eta: number;
   /** If two processes predict together. Both make the same call. */
@@ -31,37 +33,17 @@ export interface DenoiseOptions extends StepGuidance {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The models that denoising uses. */
-export interface DenoiseModels extends PredictorModels {
-  readonly scheduler: Scheduler;
-}
-
-/** A copy of a sampler for one call, with its timesteps set. Throws for steps that it can't take. */
-export function planSteps(
-  scheduler: Scheduler,
-  {
-    numInferenceSteps,
-    timesteps,
-    sigmas,
-  }: Pick<DenoiseOptions, "numInferenceSteps" | "timesteps" | "sigmas">,
-): Scheduler {
-  const planned = scheduler.clone();
-  if (timesteps !== undefined) planned.setTimesteps({ timesteps });
-  else planned.setTimesteps(sigmas === undefined ? numInferenceSteps : { sigmas });
-  return planned;
-}
-
 /** Denoises step by step, yielding to the event loop between steps. Throws the reason of an aborted `signal`. */
 export async function* denoise(
-  models: DenoiseModels,
+  models: PredictorModels,
   options: DenoiseOptions,
 ): AsyncGenerator<DenoiseStep, void, void> {
   const { prompt, start, control, guidanceScale, branches, eta, generator, signal } = options;
-  const { guidanceInterval, tgate } = options;
-  using scheduler = planSteps(models.scheduler, options);
+  const { guidanceInterval, tgate, skippedTimesteps = 0 } = options;
+  using scheduler = planSteps(options.scheduler, options);
   using scope = torch.scope("denoise");
   using attentionCache = new AttentionCache();
-  const timesteps = scheduler.timesteps.slice(start.skippedSteps);
+  const timesteps = scheduler.timesteps.slice(skippedTimesteps);
   const total = timesteps.length;
   const guidance = { guidanceScale, guidanceInterval, tgate, branches, scheduler, numSteps: total };
   const predict = scope.run(() =>

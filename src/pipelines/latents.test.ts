@@ -108,8 +108,19 @@ it.each(["float32", "bfloat16"] as const)(
     const mask = RgbImage.filled(8, 8, [255, 255, 255]);
     const request: Pick<
       PixArtAlphaRequest,
-      "start" | "size" | "latentShape" | "generator" | "numImagesPerPrompt" | "latents"
-    > = { ...shared(1), latents: undefined, start: { images: [picture(1)], strength: 1, mask } };
+      | "start"
+      | "size"
+      | "latentShape"
+      | "generator"
+      | "numImagesPerPrompt"
+      | "latents"
+      | "skippedTimesteps"
+    > = {
+      ...shared(1),
+      latents: undefined,
+      skippedTimesteps: 0,
+      start: { images: [picture(1)], strength: 1, mask },
+    };
     const parts = { vae, vaeScaleFactor: 2, scheduler, device: "cpu", dtype } as const;
     collectGarbage();
     const before = torch.memory().tensors;

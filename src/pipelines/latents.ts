@@ -1,4 +1,4 @@
-import { expected } from "../errors/index.ts";
+import { InternalError } from "../errors/index.ts";
 import type { RgbImage } from "../images/index.ts";
 import { type AutoencoderKL, AutoencoderTiny } from "../models/index.ts";
 import type { Module } from "../nn/index.ts";
@@ -14,8 +14,6 @@ import { type ImageStart, latentMasks, pictureTensor } from "./sizes/image-input
 export interface StartLatents {
   /** (B, C, h, w) */
   readonly latents: Tensor;
-  /** How many of the sampler's first timesteps are skipped because a picture starts with less noise. */
-  readonly skippedSteps: number;
   /** Inpainting: the part that stays. */
   readonly kept: InpaintingMask | undefined;
 }
@@ -44,7 +42,7 @@ export async function prepareLatents(
       .to({ device, dtype })
       .mul(scheduler.initNoiseSigma),
   );
-  return { latents, skippedSteps: 0, kept: undefined };
+  return { latents, kept: undefined };
 }
 
 /** Standard normal noise (B, …) as PyTorch draws it on the generators' device. */
@@ -56,25 +54,14 @@ const noiseOf = (generator: NoiseSource, shape: readonly number[], dtype: torch.
  * 2108.01073; draws and timesteps as in diffusers' image-to-image pipelines).
  */
 async function startFromPictures(
-  { images, strength, mask }: ImageStart,
+  { images, mask }: ImageStart,
   request: PixArtAlphaRequest,
   { vae, vaeScaleFactor, scheduler, device, dtype }: LatentParts,
 ): Promise<StartLatents> {
-  const { size, latentShape, generator, latents } = request;
-  const { timesteps, order } = scheduler;
-  // Whole steps; those of second order have two timesteps each.
-  const count = Math.ceil(timesteps.length / order);
-  const skippedSteps = (count - Math.trunc(count * strength)) * order;
-  const first = timesteps[skippedSteps];
-  if (first === undefined) {
-    const least = Math.ceil(1 / strength);
-    throw expected(
-      `at least ${least} (at strength ${strength} fewer would leave no step)`,
-      "numInferenceSteps",
-      count,
-    );
-  }
+  const { size, latentShape, generator, latents, skippedTimesteps } = request;
   const [rows = 0] = latentShape;
+  const first = scheduler.timesteps[skippedTimesteps];
+  if (first === undefined) throw new InternalError("Expected a timestep after the skipped ones");
   const firsts = Array.from({ length: rows }, () => first);
   using scope = torch.scope("startFromPictures");
   using original = await pictureLatents(images, request, { vae, device, dtype });
@@ -86,13 +73,13 @@ async function startFromPictures(
       return [noise, torch.keep(scheduler.addNoise(original, noise, firsts))] as const;
     }),
   );
-  if (white === undefined) return { latents: started, skippedSteps, kept: undefined };
+  if (white === undefined) return { latents: started, kept: undefined };
   const kept = new InpaintingMask(
     torch.retain(original),
     torch.retain(noise),
     white.to({ device, dtype, copy: true }),
   );
-  return { latents: started, skippedSteps, kept };
+  return { latents: started, kept };
 }
 
 /**

@@ -10,6 +10,7 @@ const small = {
   sampleSize: 8,
   patchSize: 2,
   latentChannels: 4,
+  captionChannels: null,
   vaeScaleFactor: 8,
   maxSequenceLength: 120,
   hasControlNet: false,

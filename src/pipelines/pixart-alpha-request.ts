@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { totalmem } from "node:os";
 import { expected, expectedNo, expectedType, InvalidValueError } from "../errors/index.ts";
 import type { RgbImage } from "../images/index.ts";
-import type { NoiseSource } from "../schedulers/index.ts";
+import type { NoiseSource, Scheduler } from "../schedulers/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { checkCount, shownValue } from "./checks/shown-value.ts";
@@ -22,8 +22,16 @@ import {
   type PictureSize,
 } from "./sizes/resolution-bins.ts";
 
-/** A request with every value resolved and checked against the pipeline. */
-export interface PixArtAlphaRequest {
+/** A request with every value resolved and checked against the pipeline, and planned with its sampler. */
+export interface PixArtAlphaRequest extends ResolvedCall {
+  /** The pipeline's when the call was made: replacing that changes no call in progress. Is copied for each use. */
+  readonly scheduler: Scheduler;
+  /** How many of its first timesteps are skipped because a picture starts with less noise. */
+  readonly skippedTimesteps: number;
+}
+
+/** The options of a call with every value resolved and checked against the pipeline. */
+export interface ResolvedCall {
   readonly texts: RequestTexts;
   readonly numImagesPerPrompt: number;
   readonly numInferenceSteps: number;
@@ -63,6 +71,8 @@ export interface PipelineLimits {
   /** Side of a transformer's patch in latent pixels. */
   readonly patchSize: number;
   readonly latentChannels: number;
+  /** Width of the text encoder's states; null if the transformer projects none. */
+  readonly captionChannels: number | null;
   /** Pixels on a side of a latent pixel. */
   readonly vaeScaleFactor: number;
   /** Longest prompt, in tokens, that the transformer was trained with. */
@@ -85,7 +95,7 @@ export function resolveRequest(
   prompt: string | readonly string[] | null,
   options: PixArtAlphaOptions,
   limits: PipelineLimits,
-): PixArtAlphaRequest {
+): ResolvedCall {
   checkCallOptions(options);
   const {
     timesteps,
@@ -102,7 +112,7 @@ export function resolveRequest(
     signal,
     branches,
   } = options;
-  const texts = resolveTexts(prompt, options, limits.maxSequenceLength);
+  const texts = resolveTexts(prompt, options, limits);
   checkCount("numInferenceSteps", numInferenceSteps);
   checkCount("numImagesPerPrompt", numImagesPerPrompt);
   if (timesteps !== undefined && sigmas !== undefined)

@@ -20,6 +20,7 @@ import { type GeneratedImage, imagesFromTensor } from "./generated-image.ts";
 import { weightsSource } from "./generation-record.ts";
 import { PixArtAlpha } from "./pixart-alpha.ts";
 import type { DenoiseStep } from "./pixart-alpha-options.ts";
+import { planSteps, timestepsToSkip } from "./plan-steps.ts";
 import { PixArtAlphaPipeline } from "./published/from-pretrained.ts";
 
 beforeEach(collectGarbage);
@@ -260,6 +261,49 @@ describe("steps that are guided", () => {
     expect((await pipe("a fox", options)).images).toHaveLength(1);
   });
 
+  it("are refused from a picture on before anything is computed", () => {
+    const image = RgbImage.filled(16, 16, [9, 99, 200]);
+    const planned = (options: object, scheduler = "dpm-solver++"): number => {
+      const own = pipe.scheduler;
+      pipe.scheduler = schedulerNamed(scheduler);
+      try {
+        return pipe.checkInputs("a fox", { ...fast, image, ...options }).skippedTimesteps;
+      } finally {
+        pipe.scheduler = own;
+      }
+    };
+    expect(() => planned({ numInferenceSteps: 4, strength: 0.2 })).toThrow(
+      "Expected at least 5 (at strength 0.2 fewer would leave no step) for numInferenceSteps but received 4",
+    );
+    expect(() => planned({ numInferenceSteps: 5, strength: 0.4, tgate: { gateStep: 2 } })).toThrow(
+      "for tgate.gateStep but received 2",
+    );
+    expect(() => planned({ numInferenceSteps: 20, strength: 0.5 }, "pndm")).toThrow(
+      "Expected one that can start at a later step for the sampler with image but received pndm",
+    );
+    expect(planned({ numInferenceSteps: 20, strength: 1 }, "pndm")).toBe(0);
+    const promptEmbeds = torch.zeros([1, 3, 7]);
+    const promptAttentionMask = torch.ones([1, 3]);
+    const width = pipe.transformer.config.captionChannels;
+    expect(() => pipe.checkInputs(null, { ...fast, promptEmbeds, promptAttentionMask })).toThrow(
+      `Expected a tensor [prompts, tokens, ${width}] for promptEmbeds but received [1, 3, 7]`,
+    );
+    for (const tensor of [promptEmbeds, promptAttentionMask]) tensor.dispose();
+  });
+
+  // diffusers' `get_timesteps`: as many of the first timesteps as steps are left out, plms' additional one among those that stay.
+  it.each([
+    ["plms", 20, 0.5, 10],
+    ["plms", 20, 0.8, 4],
+    ["plms", 10, 0.8, 2],
+    ["plms", 25, 0.4, 15],
+    ["dpm-solver++", 25, 0.4, 15],
+    ["heun", 10, 0.8, 4],
+  ])("are left out by %s of %i at strength %d: %i", (scheduler, steps, strength, count) => {
+    using planned = planSteps(schedulerNamed(scheduler), { numInferenceSteps: steps });
+    expect(timestepsToSkip(planned, steps, strength)).toBe(count);
+  });
+
   it("are drawn also by a model that recomputes its activations in training", async () => {
     const { transformer } = pipe;
     transformer.gradientCheckpointing = true;
@@ -349,6 +393,23 @@ describe("memory", () => {
     tinyPipeline().dispose();
     expect(torch.memory().tensors).toBe(before);
   });
+});
+
+it("does not change a call in progress when its sampler is replaced", async () => {
+  const options = { ...fast, numInferenceSteps: 4, seed: 1 };
+  const alone = await pipe("a fox", options);
+  const own = pipe.scheduler;
+  const call = pipe("a fox", options);
+  pipe.scheduler = schedulerNamed("euler");
+  try {
+    const [image] = (await call).images;
+    expect(image?.data).toEqual(alone.images[0]?.data);
+    expect(image?.metadata?.sampler).toBe("dpm-solver++");
+    const other = await pipe("a fox", options);
+    expect(other.images[0]?.metadata?.sampler).toBe("EulerDiscreteScheduler");
+  } finally {
+    pipe.scheduler = own;
+  }
 });
 
 describe("metadata", () => {

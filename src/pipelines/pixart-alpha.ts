@@ -13,7 +13,7 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { disposable } from "./checks/disposable.ts";
 import { requireFinite } from "./checks/finite.ts";
-import { type DenoiseOptions, denoise, planSteps } from "./denoise.ts";
+import { type DenoiseOptions, denoise } from "./denoise.ts";
 import { imagesFromTensor, toUnitRange } from "./generated-image.ts";
 import { generationRecords, type WeightsRecord, type WeightsSource } from "./generation-record.ts";
 import { checkGuidedSteps } from "./guidance.ts";
@@ -32,6 +32,7 @@ import type {
   PixArtAlphaOutputs,
 } from "./pixart-alpha-options.ts";
 import { type PixArtAlphaRequest, resolveRequest } from "./pixart-alpha-request.ts";
+import { planSteps, timestepsToSkip } from "./plan-steps.ts";
 import { disposeText } from "./prompts/encoded-text.ts";
 import {
   type EncodedPrompt,
@@ -122,29 +123,34 @@ export class PixArtAlpha implements PixArtAlphaComponents {
     prompt: string | readonly string[] | null,
     options: PixArtAlphaOptions = {},
   ): PixArtAlphaRequest {
-    const { sampleSize, patchSize, inChannels: latentChannels } = this.transformer.config;
-    const { vaeScaleFactor, maxSequenceLength, controlnet } = this;
-    const request = resolveRequest(prompt, options, {
+    const { sampleSize, patchSize, inChannels, captionChannels } = this.transformer.config;
+    const { vaeScaleFactor, maxSequenceLength, controlnet, scheduler } = this;
+    const call = resolveRequest(prompt, options, {
       sampleSize,
       patchSize,
-      latentChannels,
+      latentChannels: inChannels,
+      captionChannels,
       vaeScaleFactor,
       maxSequenceLength,
       hasControlNet: controlnet !== undefined,
       defaults: this.defaults,
       stepsThrough: (sigmas) => {
-        using planned = planSteps(this.scheduler, { numInferenceSteps: 0, sigmas });
+        using planned = planSteps(scheduler, { numInferenceSteps: 0, sigmas });
         return planned.timesteps.length;
       },
     });
-    using planned = planSteps(this.scheduler, request); // throws for steps that the sampler can't take, before computing anything
-    if (request.tgate !== undefined && planned.order > 1) {
+    // Throws for steps that the sampler can't take, before anything is computed.
+    using planned = planSteps(scheduler, call);
+    if (call.tgate !== undefined && planned.order > 1) {
       const { samplerName } = planned;
       throw expected("a sampler with one call of the model per step", "tgate", samplerName);
     }
-    if (request.start === undefined) checkGuidedSteps(request, planned.timesteps.length);
-    if (request.controlImages !== undefined) this.checkControlNet();
-    return request;
+    const { start, numInferenceSteps } = call;
+    const skippedTimesteps =
+      start === undefined ? 0 : timestepsToSkip(planned, numInferenceSteps, start.strength);
+    checkGuidedSteps(call, planned.timesteps.length - skippedTimesteps);
+    if (call.controlImages !== undefined) this.checkControlNet();
+    return { ...call, scheduler, skippedTimesteps };
   }
 
   private checkControlNet(): void {
@@ -194,7 +200,7 @@ export class PixArtAlpha implements PixArtAlphaComponents {
 
   /** The latents to start from: noise, as PyTorch draws it on the CPU, or pictures with noise. The tensors are the caller's. */
   async prepareLatents(request: PixArtAlphaRequest): Promise<StartLatents> {
-    using scheduler = planSteps(this.scheduler, request);
+    using scheduler = planSteps(request.scheduler, request);
     const { vae, vaeScaleFactor, transformer } = this;
     const { device, dtype } = transformer;
     return await prepareLatents(request, { vae, vaeScaleFactor, scheduler, device, dtype });
@@ -227,7 +233,7 @@ export class PixArtAlpha implements PixArtAlphaComponents {
     using finished = latents;
     if (outputType === "float") return this.decode(finished, request.outputSize);
     const weights = await this.weightsRecord(request);
-    const records = generationRecords(request, this.scheduler.samplerName, weights);
+    const records = generationRecords(request, request.scheduler.samplerName, weights);
     return torch.tidy(() => imagesFromTensor(this.decode(finished, request.outputSize), records));
   }
 

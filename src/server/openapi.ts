@@ -41,7 +41,9 @@ const errors = (...statuses: readonly number[]): Responses =>
     ]),
   );
 
-const events = { "text/event-stream": { schema: z.string() } };
+/** Of each event. */
+const event = z.looseObject({ event: z.string(), data: z.string() });
+const events = { "text/event-stream": { schema: event } };
 const drawn: Responses = {
   200: {
     description: "The pictures; with stream, OpenAI's events of them",

@@ -18,6 +18,7 @@ from diffusers import (
     PixArtAlphaPipeline,
     PixArtSigmaPipeline,
     PixArtTransformer2DModel,
+    PNDMScheduler,
     UniPCMultistepScheduler,
 )
 from diffusers.guiders import ClassifierFreeGuidance
@@ -34,6 +35,7 @@ SCHEDULERS = {
     "euler": EulerDiscreteScheduler,
     "euler-ancestral": EulerAncestralDiscreteScheduler,
     "lcm": LCMScheduler,
+    "plms": PNDMScheduler,
     "unipc": UniPCMultistepScheduler,
 }
 
@@ -236,8 +238,9 @@ def render(pipeline, call):
     own = pipeline.scheduler
     if "scheduler" in call:
         kind = SCHEDULERS[call["scheduler"]]
-        clips = {} if kind is UniPCMultistepScheduler else {"clip_sample": False}
-        pipeline.scheduler = kind.from_config(own.config, **clips)
+        others = {UniPCMultistepScheduler: {}, PNDMScheduler: {"skip_prk_steps": True}}
+        changes = others.get(kind, {"clip_sample": False})
+        pipeline.scheduler = kind.from_config(own.config, **changes)
     if "image" in call:
         latents, pictures = from_picture(pipeline, call)
     elif "guidanceInterval" in call:

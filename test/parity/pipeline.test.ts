@@ -166,6 +166,7 @@ const pipelines: {
       { ...base, name: "T-GATE's defaults", numInferenceSteps: 20, tgate: { gateStep: 10 } },
       { ...base, ...fromPicture, name: "image to image" },
       { ...base, ...fromPicture, name: "image to image, Euler", scheduler: "euler" },
+      { ...base, ...fromPicture, name: "image to image, PLMS", scheduler: "plms" },
       { ...base, ...fromPicture, name: "image to image, two pictures", numImagesPerPrompt: 2 },
       { ...base, ...fromPicture, name: "inpainting", strength: 1, mask: leftHalf },
     ],

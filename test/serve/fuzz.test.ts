@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
@@ -31,6 +31,16 @@ const EXCLUDED = "positive_data_acceptance,use_after_free";
 it(
   "keeps to its OpenAPI document, whatever schemathesis makes of it",
   async ({ signal }) => {
+    // A form can't hold an empty list: schemathesis sends none, and expects a refusal.
+    if (IS_FULL) {
+      const settings = [
+        "[[operations]]",
+        'include-path = "/v1/images/edits"',
+        "[operations.checks]",
+        "negative_data_rejection.enabled = false",
+      ];
+      writeFileSync(join(folder, "schemathesis.toml"), `${settings.join("\n")}\n`);
+    }
     const { stdout, exitCode } = await execa(
       join(dirname(pythonPath()), "schemathesis"),
       [

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -158,6 +158,21 @@ describe("T5EncoderModel on disk", () => {
     await expect(
       T5EncoderModel.fromPretrained(folder, { ...options, dtype: "float16" }),
     ).rejects.toThrow(refusal);
+  });
+
+  it("takes bfloat16 for a file of float16, all of it or in part as transformers writes it", async () => {
+    const model = build();
+    await model.savePretrained(join(folder, "whole"));
+    for (const isIn of [() => true, (key: string) => !key.endsWith("wo.weight")]) {
+      const half = [...model.stateDict()].map(
+        ([key, tensor]) => [key, isIn(key) ? tensor.to({ dtype: "float16" }) : tensor] as const,
+      );
+      const own = await mkdtemp(join(folder, "half-"));
+      await copyFile(join(folder, "whole", "config.json"), join(own, "config.json"));
+      await writeSafetensors(join(own, "model.safetensors"), new Map(half));
+      const loaded = await T5EncoderModel.fromPretrained(own, { dtype: "auto" });
+      expect(loaded.dtype).toBe("bfloat16");
+    }
   });
 
   it("keeps the dtype of the file where it is asked to", async () => {

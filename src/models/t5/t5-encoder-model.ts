@@ -97,6 +97,7 @@ export class T5EncoderModel extends Module {
       build: (config) => new T5EncoderModel(config),
       arrange: encoderWeights,
       quantizable: /^encoder\.block\./,
+      insteadOf: new Map([["float16", "bfloat16"]]), // the range of float32, in float16's size
     });
   }
 

@@ -2,14 +2,19 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { collectGarbage } from "../../../test/collect-garbage.ts";
 import { T5EncoderModel } from "../../models/index.ts";
 import { T5Tokenizer } from "../../text/index.ts";
 import * as torch from "../../torch/index.ts";
 import { type EncodedText, padText, stackTexts } from "./encoded-text.ts";
 import { LazyModel } from "./lazy-model.ts";
-import { PromptEncoder } from "./prompt-encoder.ts";
+import {
+  type EncodedPrompt,
+  type EncodePromptRequest,
+  encodePrompt,
+  PromptEncoder,
+} from "./prompt-encoder.ts";
 import { PromptPack } from "./prompt-pack.ts";
 
 beforeEach(collectGarbage);
@@ -283,11 +288,16 @@ describe("PromptPack", () => {
   });
 
   it("leaves nothing behind where a later text cannot be encoded", async () => {
-    let loads = 0;
     const before = torch.memory().tensors;
     const staged = new LazyModel(async () => {
-      if (loads++ > 0) throw new Error("no memory");
-      return makeEncoder();
+      const model = makeEncoder();
+      const run = model.call.bind(model);
+      vi.spyOn(model, "call")
+        .mockImplementationOnce(run)
+        .mockImplementation(() => {
+          throw new Error("no memory");
+        });
+      return model;
     });
     const texts = new PromptEncoder(tokenizer, staged);
     await expect(texts.pack(["a fox", "a bird"], limits)).rejects.toThrow("no memory");
@@ -308,6 +318,70 @@ describe("PromptPack", () => {
       `${path}: metadata pixart_prompts: expected a list of prompts but found [7`,
     );
     one.dispose();
+  });
+});
+
+describe("a model that is loaded for each use", () => {
+  const request = (positive: string[], negative: string[]): EncodePromptRequest => ({
+    texts: {
+      count: positive.length,
+      positive,
+      negative,
+      cleanCaption: false,
+      maxSequenceLength: 6,
+    },
+    numImagesPerPrompt: 1,
+    guidanceScale: 3,
+    onWarning: () => {},
+  });
+  const placement = { device: "cpu", dtype: "float32" } as const;
+  let loads = 0;
+  let texts: PromptEncoder;
+  beforeEach(() => {
+    loads = 0;
+    const staged = new LazyModel(async () => {
+      loads++;
+      return makeEncoder();
+    });
+    texts = new PromptEncoder(tokenizer, staged);
+  });
+  afterEach(() => texts.dispose());
+
+  const disposeBoth = ({ positive, negative }: EncodedPrompt): void => {
+    dispose(positive);
+    if (negative !== undefined) dispose(negative);
+  };
+
+  it("is loaded once for prompts and what they are guided away from", async () => {
+    disposeBoth(await encodePrompt(texts, request(["a fox"], ["a bird"]), placement));
+    expect(loads).toBe(1);
+    disposeBoth(await encodePrompt(texts, request(["a fox"], ["a bird"]), placement));
+    expect(loads).toBe(1);
+  });
+
+  it("is loaded once for all texts of a pack", async () => {
+    (await texts.pack(["a fox", "a bird", "a house", ""], limits)).dispose();
+    expect(loads).toBe(1);
+  });
+
+  it("is not loaded for a call that was aborted while it waited", async () => {
+    const leaving = new AbortController();
+    const first = texts.encode(["a fox"], limits);
+    const second = texts.encode(["a bird"], { ...limits, signal: leaving.signal });
+    leaving.abort(new Error("the user left"));
+    await expect(second).rejects.toThrow("the user left");
+    dispose(await first);
+    expect(loads).toBe(1);
+  });
+
+  it("says which texts are cut in each call that has them", async () => {
+    const onWarning = vi.fn();
+    const long = { ...request(["a red fox in the snow by the sea"], [""]), onWarning };
+    for (const calls of [1, 2]) {
+      disposeBoth(await encodePrompt(texts, long, placement));
+      expect(onWarning).toHaveBeenCalledTimes(calls);
+    }
+    expect(onWarning.mock.lastCall?.[0]).toMatch("The prompt is longer than 6 tokens");
   });
 });
 

@@ -1,4 +1,4 @@
-import { InvalidStateError, InvalidValueError } from "../../errors/index.ts";
+import { InternalError, InvalidStateError, InvalidValueError } from "../../errors/index.ts";
 import type { T5EncoderModel } from "../../models/index.ts";
 import type { Module } from "../../nn/index.ts";
 import { cleanCaption, prepareCaption, type T5Tokenizer } from "../../text/index.ts";
@@ -14,12 +14,14 @@ import { shorten } from "./shorten.ts";
 
 // Shapes: B texts, L tokens of the longest one, D width of the encoder's states.
 
-/** Limits of tokenizing, and where warnings go. */
+/** Limits of tokenizing, where warnings go, and what ends the wait for a model. */
 export interface TextLimits {
   /** Longest text, in tokens, including its end mark. */
   readonly maxSequenceLength: number;
   /** Called for what is odd but no error. */
   readonly onWarning: (message: string) => void;
+  /** Once aborted, no model is loaded any more. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Source of texts' states: a model, one that is loaded for each use, a pack, or null, in which case calls bring their own. */
@@ -64,29 +66,45 @@ export class PromptEncoder {
 
   /** One row per text, on the encoder's device and in its dtype; the tensors are the caller's. */
   async encode(texts: readonly string[], limits: TextLimits): Promise<EncodedText> {
+    const [text] = await this.encodeGroups([texts], limits);
+    if (text === undefined) throw new InternalError("Expected one encoded text for one group");
+    return text;
+  }
+
+  /** As {@link encode}, each group by itself; a model that is loaded for each use is loaded once for all of them. */
+  async encodeGroups(
+    groups: readonly (readonly string[])[],
+    limits: TextLimits,
+  ): Promise<EncodedText[]> {
     const { encoder } = this;
     if (encoder === null) {
       throw new InvalidValueError(
         "Expected promptEmbeds (and negativePromptEmbeds for guidance) because this pipeline has no text encoder",
       );
     }
-    if (encoder instanceof PromptPack) return stackTexts(texts.map((text) => encoder.states(text)));
-    if (!(encoder instanceof LazyModel)) return this.#run(encoder, texts, limits);
-    const encoded = this.#turn.then(() => this.#encodeNew(encoder, texts, limits));
+    if (encoder instanceof PromptPack) {
+      return eachText(groups, (texts) => stackTexts(texts.map((text) => encoder.states(text))));
+    }
+    for (const texts of groups) this.#warn(texts, limits);
+    if (!(encoder instanceof LazyModel)) {
+      return eachText(groups, (texts) => this.#run(encoder, texts, limits));
+    }
+    const encoded = this.#turn.then(() => this.#encodeNew(encoder, groups, limits));
     this.#turn = encoded.catch(() => {}); // the caller handles the error
     return encoded;
   }
 
-  /** One row per text, from the kept states and those of a model that is loaded for the other texts. */
+  /** From the kept states and those of a model that is loaded for the other texts. */
   async #encodeNew(
     encoder: LazyModel<T5EncoderModel>,
-    texts: readonly string[],
+    groups: readonly (readonly string[])[],
     limits: TextLimits,
-  ): Promise<EncodedText> {
+  ): Promise<EncodedText[]> {
+    limits.signal?.throwIfAborted();
     this.#forgetOldest();
     const { changes } = encoder; // a later one is not in the model that is loaded below
     const keyOf = (text: string): string => `${changes} ${limits.maxSequenceLength} ${text}`;
-    const missing = [...new Set(texts)].filter((text) => !this.#kept.has(keyOf(text)));
+    const missing = [...new Set(groups.flat())].filter((text) => !this.#kept.has(keyOf(text)));
     if (missing.length > 0) {
       await encoder.use((model) => {
         for (const text of missing) {
@@ -96,7 +114,9 @@ export class PromptEncoder {
         }
       });
     }
-    return stackTexts(texts.map((text) => this.#statesOf(keyOf(text))));
+    return eachText(groups, (texts) =>
+      stackTexts(texts.map((text) => this.#statesOf(keyOf(text)))),
+    );
   }
 
   #statesOf(key: string): Tensor {
@@ -107,10 +127,18 @@ export class PromptEncoder {
     );
   }
 
-  #run(encoder: T5EncoderModel, texts: readonly string[], limits: TextLimits): EncodedText {
-    const { maxSequenceLength, onWarning } = limits;
-    const { tokens, warnings } = tokenized(this.#tokenizer, texts, maxSequenceLength);
+  /** Says which texts are cut, in each call that has them. */
+  #warn(texts: readonly string[], { maxSequenceLength, onWarning }: TextLimits): void {
+    const { warnings } = tokenized(this.#tokenizer, texts, maxSequenceLength);
     for (const warning of warnings) onWarning(warning);
+  }
+
+  #run(
+    encoder: T5EncoderModel,
+    texts: readonly string[],
+    { maxSequenceLength }: TextLimits,
+  ): EncodedText {
+    const { tokens } = tokenized(this.#tokenizer, texts, maxSequenceLength);
     const { device } = encoder;
     return torch.noGrad(() =>
       torch.tidy(() => {
@@ -129,16 +157,20 @@ export class PromptEncoder {
 
   /** Packs texts' states, with which no encoder is needed any more. */
   async pack(texts: readonly string[], limits: TextLimits): Promise<PromptPack> {
-    const states = new Map<string, Tensor>();
+    const different = [...new Set(texts)];
+    const encoded = await this.encodeGroups(
+      different.map((text) => [text]),
+      limits,
+    );
     try {
-      for (const text of new Set(texts)) {
-        const { hiddenStates, attentionMask } = await this.encode([text], limits);
-        attentionMask.dispose();
-        states.set(text, hiddenStates);
-      }
-      return PromptPack.of(states, limits.maxSequenceLength);
+      const states = encoded.map(
+        ({ hiddenStates }, i) => [different[i] ?? "", hiddenStates] as const,
+      );
+      const pack = PromptPack.of(new Map(states), limits.maxSequenceLength);
+      for (const { attentionMask } of encoded) attentionMask.dispose();
+      return pack;
     } catch (error) {
-      for (const each of states.values()) each.dispose();
+      encoded.forEach(disposeText);
       throw error;
     }
   }
@@ -160,6 +192,21 @@ export class PromptEncoder {
   }
 }
 
+/** Encodes each group of texts. Leaves nothing behind if one fails. */
+function eachText(
+  groups: readonly (readonly string[])[],
+  encode: (texts: readonly string[]) => EncodedText,
+): EncodedText[] {
+  const encoded: EncodedText[] = [];
+  try {
+    for (const texts of groups) encoded.push(encode(texts));
+    return encoded;
+  } catch (error) {
+    encoded.forEach(disposeText);
+    throw error;
+  }
+}
+
 /** Encoded texts, one row per picture. */
 export interface EncodedPrompt {
   readonly positive: EncodedText;
@@ -171,7 +218,8 @@ export interface EncodedPrompt {
 export type EncodePromptRequest = Pick<
   PixArtAlphaRequest,
   "texts" | "numImagesPerPrompt" | "guidanceScale" | "onWarning"
->;
+> &
+  Partial<Pick<PixArtAlphaRequest, "signal">>;
 
 /** Cleans prompts for encoding. Twice, as diffusers does: the second pass finds what the first uncovered. */
 export const preparation = ({
@@ -188,19 +236,22 @@ export async function encodePrompt(
   request: EncodePromptRequest,
   placement: Pick<Module, "device" | "dtype">,
 ): Promise<EncodedPrompt> {
-  const { texts, guidanceScale, onWarning } = request;
+  const { texts, guidanceScale, onWarning, signal } = request;
   const { maxSequenceLength } = texts;
-  const encoded: EncodedText[] = [];
-  const encode = async (source: TextSource): Promise<EncodedText> => {
-    if (isEncoded(source)) return source;
-    const prepared = source.map(preparation(texts));
-    const text = await encoder.encode(prepared, { maxSequenceLength, onWarning });
-    encoded.push(text);
-    return text;
-  };
+  const sources = [texts.positive, ...(guidanceScale > 1 ? [texts.negative] : [])];
+  const groups = sources.flatMap((source): string[][] =>
+    isEncoded(source) ? [] : [source.map(preparation(texts))],
+  );
+  const encoded =
+    groups.length === 0
+      ? []
+      : await encoder.encodeGroups(groups, { maxSequenceLength, onWarning, signal });
   try {
-    const positive = await encode(texts.positive);
-    const negative = guidanceScale > 1 ? await encode(texts.negative) : undefined;
+    const rest = [...encoded];
+    const statesOf = (source: TextSource): EncodedText | undefined =>
+      isEncoded(source) ? source : rest.shift();
+    const [positive, negative] = sources.map(statesOf);
+    if (positive === undefined) throw new InternalError("Expected an encoded prompt");
     return torch.noGrad(() =>
       torch.tidy(() => {
         const lengths = [positive, negative].map((text) => text?.hiddenStates.size(1) ?? 0);

@@ -37,6 +37,13 @@ export interface RequestTexts {
   readonly maxSequenceLength: number;
 }
 
+/** The properties of a pipeline that its texts depend on. */
+export interface TextDefaults {
+  readonly maxSequenceLength: number;
+  /** Width of encoded texts; null if any is possible. */
+  readonly captionChannels: number | null;
+}
+
 /** Whether texts are already encoded. */
 export const isEncoded = (source: TextSource): source is EncodedText => "hiddenStates" in source;
 
@@ -47,15 +54,21 @@ const MOST_TOKENS = 4096;
 export function resolveTexts(
   prompt: string | readonly string[] | null,
   options: PromptOptions,
-  defaultLength: number,
+  limits: TextDefaults,
 ): RequestTexts {
-  const { negativePrompt, cleanCaption = true, maxSequenceLength = defaultLength } = options;
+  const { negativePrompt, cleanCaption = true } = options;
+  const { maxSequenceLength = limits.maxSequenceLength } = options;
   if (typeof cleanCaption !== "boolean")
     throw expectedType("a boolean", "cleanCaption", cleanCaption);
   checkCount("maxSequenceLength", maxSequenceLength);
   if (maxSequenceLength > MOST_TOKENS)
     throw expected(`at most ${MOST_TOKENS}`, "maxSequenceLength", maxSequenceLength);
-  const embeds = encodedText("promptEmbeds", options.promptEmbeds, options.promptAttentionMask);
+  const embeds = encodedText(
+    "promptEmbeds",
+    options.promptEmbeds,
+    options.promptAttentionMask,
+    limits.captionChannels,
+  );
   if (embeds !== undefined && prompt !== null) {
     throw expected("null, since promptEmbeds are given,", "prompt", JSON.stringify(prompt));
   }
@@ -65,6 +78,7 @@ export function resolveTexts(
     "negativePromptEmbeds",
     options.negativePromptEmbeds,
     options.negativePromptAttentionMask,
+    limits.captionChannels,
   );
   if (negativeEmbeds !== undefined && negativePrompt !== undefined) {
     const received = JSON.stringify(negativePrompt);
@@ -89,6 +103,7 @@ function encodedText(
   name: string,
   states: Tensor | undefined,
   mask: Tensor | undefined,
+  width: number | null,
 ): EncodedText | undefined {
   const maskName = name.replace(/Embeds$/, "AttentionMask");
   if (states === undefined) {
@@ -96,8 +111,12 @@ function encodedText(
     throw expectedNo(maskName, `without ${name}`, `[${mask.shape.join(", ")}]`);
   }
   const { shape } = states;
-  if (shape.length !== 3)
-    throw expected("a tensor [prompts, tokens, width]", name, `[${shape.join(", ")}]`);
+  if (shape.length !== 3 || (width !== null && shape[2] !== width))
+    throw expected(
+      `a tensor [prompts, tokens, ${width ?? "width"}]`,
+      name,
+      `[${shape.join(", ")}]`,
+    );
   const wanted = shape.slice(0, 2);
   if (mask?.shape.join() !== wanted.join()) {
     const received = mask === undefined ? "none" : `[${mask.shape.join(", ")}]`;

@@ -125,6 +125,10 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
     return this.className;
   }
 
+  get startsLater(): boolean {
+    return true;
+  }
+
   get timesteps(): readonly number[] {
     return this.position.timesteps;
   }

@@ -19,6 +19,8 @@ export interface Scheduler extends Disposable {
   readonly initNoiseSigma: number;
   /** Whether a schedule of one step ends at `predOriginalSample`, as in diffusers' pipelines if its class returns that. */
   readonly endsAtOriginal: boolean;
+  /** Whether the first step may be at a later timestep of the schedule, as in image-to-image. */
+  readonly startsLater: boolean;
   /** Whether `step` expects the channels in which the model predicts the variance, after those of the noise. */
   readonly usesLearnedVariance: boolean;
   /**
@@ -31,8 +33,8 @@ export interface Scheduler extends Disposable {
   /** The model's input for `sample` at `timestep`. */
   scaleModelInput(sample: Tensor, timestep: number): Tensor;
   /**
-   * One step. The first may be at any timestep of the schedule, as in image-to-image; the others follow in its order. DDIM takes
-   * any training timestep in any order; the multistep solvers take an unknown first timestep for the last one, as in diffusers.
+   * One step. The first may be at any timestep of the schedule if the sampler `startsLater`; the others follow in its order. DDIM
+   * takes any training timestep in any order; the multistep solvers take an unknown first timestep for the last one, as in diffusers.
    * The results belong to the enclosing scope or, without one, to the caller; the arguments remain the caller's.
    * @param modelOutput the model's prediction, of `sample`'s shape; (B, 2·C, H, W) if the sampler `usesLearnedVariance`
    * @param timestep    that of this step

@@ -64,6 +64,11 @@ export class PNDMScheduler extends TrainedScheduler<PNDMConfig> {
     return this.config.skipPrkSteps ? "plms" : "pndm";
   }
 
+  /** The Runge-Kutta steps are the schedule's first, each with four timesteps. */
+  override get startsLater(): boolean {
+    return this.config.skipPrkSteps;
+  }
+
   protected override planCount(count: number): void {
     const { skipPrkSteps, numTrainTimesteps } = this.config;
     const least = skipPrkSteps ? 2 : 4;

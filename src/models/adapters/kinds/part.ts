@@ -29,7 +29,8 @@ export interface PartPlan<P extends AdapterPart = AdapterPart> {
 
 /**
  * An adapter's part on one layer. Its tensors are buffers, named after the end of their key in PEFT's files: they train and
- * follow the layer to its device, but are no weights of the model. They are always float32, as in PEFT.
+ * follow the layer to its device and dtype, but are no weights of the model. They begin in float32, whatever the layer has, as in
+ * PEFT.
  */
 export abstract class AdapterPart extends Module {
   readonly state: AdapterState;
