@@ -57,7 +57,7 @@ export class ShardedOptimizer implements Optimizer {
     for (const parameter of this.#parameters.values()) parameter.grad = undefined;
   }
 
-  /** The whole state on the first rank, each rank's own on the others. All ranks must call it together. */
+  /** The whole state on the first rank, other ranks' on the CPU; each rank's own on the others. All ranks must call it together. */
   stateDict(): Map<string, Tensor> {
     this.#forget();
     const own = this.#own.stateDict();
@@ -76,8 +76,10 @@ export class ShardedOptimizer implements Optimizer {
         const tensor = (isMine && own.get(key)) || torch.empty(shape, { dtype, device });
         this.#world.broadcast(tensor, rank);
         if (isMine) continue;
-        if (this.#world.isFirst) all.set(key, this.#keep(tensor));
-        else tensor.dispose();
+        // One tensor at a time on the device, which has no room for all ranks' state.
+        const kept = this.#world.isFirst ? tensor.to({ device: "cpu" }) : undefined;
+        if (kept !== undefined) all.set(key, this.#keep(kept));
+        if (kept !== tensor) tensor.dispose();
       }
     }
     return all;
