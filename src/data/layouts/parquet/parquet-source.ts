@@ -3,8 +3,13 @@ import { ImageError } from "../../../images/index.ts";
 import { innerName, type Listing } from "../list-files.ts";
 import { readPictureWithin } from "../reading-bounds.ts";
 import type { ParquetFile, ParquetLeaf } from "./parquet-file.ts";
+import { UnpackedGroups } from "./unpacked-groups.ts";
 
-/** The pictures of one file. The two most recent row groups stay unpacked, since rows are mostly read in order. */
+/** Shared by all files, of which a data set may have thousands. */
+const unpacked = new UnpackedGroups({ bytes: 256 * 2 ** 20, least: 2 });
+let sources = 0;
+
+/** The pictures of one file. Recently used row groups stay unpacked, since rows are mostly read in order. */
 export class PictureSource {
   /** Path of the file below the folder. */
   readonly container: string;
@@ -16,7 +21,8 @@ export class PictureSource {
   readonly #bytes: ParquetLeaf;
   readonly #leaves: readonly ParquetLeaf[];
   readonly #listing: Listing;
-  readonly #unpacked = new Map<number, Promise<Record<string, unknown>[]>>();
+  /** Start of the keys of its unpacked groups. */
+  readonly #key = `${sources++}`;
 
   constructor(file: ParquetFile, column: string, bytes: ParquetLeaf, listing: Listing) {
     this.container = innerName(listing.root, file.path);
@@ -63,12 +69,10 @@ export class PictureSource {
     if (this.#file.chunk(group, this.#bytes).hasPageIndex) {
       return (await this.#file.rows(this.#leaves, row, row + 1))[0];
     }
-    const { start, rows } = this.#file.groups[group] ?? { start: 0, rows: 0 };
-    const kept = this.#unpacked.get(group) ?? this.#file.rows(this.#leaves, start, start + rows);
-    this.#unpacked.delete(group);
-    this.#unpacked.set(group, kept);
-    const [oldest] = this.#unpacked.keys();
-    if (this.#unpacked.size > 2 && oldest !== undefined) this.#unpacked.delete(oldest);
-    return (await kept)[row - start];
+    const { start, rows: count } = this.#file.groups[group] ?? { start: 0, rows: 0 };
+    const rows = await unpacked.rows(`${this.#key}/${group}`, () =>
+      this.#file.rows(this.#leaves, start, start + count),
+    );
+    return rows[row - start];
   }
 }
