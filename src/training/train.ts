@@ -5,6 +5,7 @@ import { withPrecision } from "../config/with-precision.ts";
 import { PREEMPTED, World } from "../distributed/index.ts";
 import * as torch from "../torch/index.ts";
 import { resolveEpochsForData } from "./dataset/aspect-plan.ts";
+import { recallContents } from "./dataset/run-data.ts";
 import { loadTrainingData, type TrainingData } from "./dataset/training-data.ts";
 import { drawClassPictures } from "./features/class-pictures.ts";
 import { firstForLong } from "./loop/first-for-long.ts";
@@ -153,6 +154,7 @@ async function continueRun(
     const device = world.useDevice(asked ?? changed ?? run.config.device);
     await firstForLong(world, undefined, () => drawClassPictures({ ...run.config, device }, say));
     const data = await loadTrainingData(run.config.dataset);
+    await recallContents(run.path, data);
     const drifted = await drift(run, data);
     if (drifted !== undefined) say(drifted);
     const { config, changes, lines } = await changeRun(run.path, run.config, options, data);

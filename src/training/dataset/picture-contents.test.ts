@@ -10,7 +10,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ImageError } from "../../images/index.ts";
+import { ImageError, RgbImage } from "../../images/index.ts";
 import { PictureContents, type ReadFile } from "./picture-contents.ts";
 
 let folder: string;
@@ -64,6 +64,53 @@ describe("PictureContents", () => {
     await contents.remembering(file)();
     expect(await contents.hash(file)).toBe(await (await later()).hash(picture(file.path)));
     expect(file.reads).toBe(1);
+  });
+
+  it("knows hash and size of a picture that a process before it has read, and reads one that has changed", async () => {
+    const path = join(folder, "a.png");
+    await RgbImage.filled(3, 2, [1, 2, 3]).save(path);
+    const file = picture(path);
+    const first = await later();
+    expect(await first.known(file)).toBeUndefined();
+    expect(await first.size(file)).toEqual({ width: 3, height: 2 });
+    const known = { hash: await first.hash(file), size: { width: 3, height: 2 } };
+    expect(await first.known(file)).toEqual(known);
+    await first.note(notes);
+    const second = await later();
+    expect(await second.known(file)).toEqual(known);
+    expect(await second.size(file)).toEqual(known.size);
+    expect(file.reads).toBe(1);
+    vi.useRealTimers();
+    await RgbImage.filled(5, 4, [1, 2, 3]).save(path);
+    const third = await later();
+    expect(await third.known(file)).toBeUndefined();
+    expect(await third.size(file)).toEqual({ width: 5, height: 4 });
+  });
+
+  it("adds the sizes that a record of an earlier version lacks, once the pictures are read", async () => {
+    const path = join(folder, "a.png");
+    await RgbImage.filled(3, 2, [1, 2, 3]).save(path);
+    const file = picture(path);
+    const first = await later();
+    const hash = await first.hash(file);
+    await first.note(notes);
+    const [line = ""] = readFileSync(notes, "utf8").split("\n");
+    writeFileSync(notes, `${JSON.stringify(JSON.parse(line).slice(0, 3))}\n`);
+    const second = await later();
+    expect(await second.hash(file)).toBe(hash);
+    expect(await second.known(file)).toBeUndefined();
+    await second.remembering(file)();
+    expect(await second.known(file)).toEqual({ hash, size: { width: 3, height: 2 } });
+    await second.note(notes);
+    expect(readFileSync(notes, "utf8")).toBe(`${line}\n`);
+  });
+
+  it("does not know what is no picture, or could not be read for training", async () => {
+    const text = picture(join(folder, "a.png"), "a");
+    const contents = await later();
+    await contents.hash(text);
+    expect(await contents.known(text)).toBeUndefined();
+    await expect(contents.size(text)).rejects.toThrow(ImageError);
   });
 
   it("finds a picture that was edited, also where its length and time are as they were", async () => {

@@ -1,8 +1,10 @@
+import type { PictureSize } from "../../data/buckets.ts";
 import { fileStamp } from "../../files/reading/file-stamp.ts";
 import { linesToBytes, readJsonLines } from "../../files/reading/lines.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import { ImageError } from "../../images/index.ts";
 import { contentHash } from "./content-hash.ts";
+import { contentSize } from "./content-size.ts";
 
 /** A file of a data set: a picture, or the control picture for a ControlNet. */
 export interface ReadFile {
@@ -11,54 +13,105 @@ export interface ReadFile {
   read(): Promise<Uint8Array>;
 }
 
-/** The known hash of a file, with the stamp that tells whether the file is unchanged. */
-interface KnownContent {
+/** What a file's bytes are. */
+export interface Content {
+  readonly hash: string;
+  /** When upright. */
+  readonly size: PictureSize;
+}
+
+/** What was read from a file; without a size if it is no picture, or in a record of an earlier version. */
+type ReadContent = Pick<Content, "hash"> & Partial<Content>;
+
+/** What is known of a file, with the stamp that tells whether the file is unchanged. */
+interface KnownContent extends ReadContent {
   /** Of the container, if the file is in one. */
   readonly stamp: string;
-  readonly hash: string;
 }
 
 /**
- * Hashes of the bytes of a data set's pictures. Each picture is read once by whoever needs it first, and again only if its file's
+ * Hashes of the bytes of a data set's pictures, and their sizes. Each picture is read once by whoever needs it first, and again only if its file's
  * stamp differs from the recorded one. After the data was copied, all files are read again and found equal, since timestamps
  * prove nothing.
  */
 export class PictureContents {
-  /** Hashes of what this process has read, as of that moment; null if a file could not be read and was skipped. */
-  readonly #read = new Map<string, string | null>();
-  #known = new Map<string, KnownContent>();
+  /** What this process has read, as of that moment; null if a file could not be read and was skipped. */
+  readonly #read = new Map<string, ReadContent | null>();
+  readonly #known = new Map<string, KnownContent>();
+  #recalled: string | undefined;
   readonly #shards = new Map<string, Promise<string | undefined>>();
   readonly #begun: number = Date.now();
 
-  /** Loads the records of an earlier process; none if the file is missing or damaged: then everything is read. */
+  /**
+   * Loads the records of an earlier process, once; none if the file is missing or damaged: then everything is read. What this
+   * process knows itself stays.
+   */
   async recall(notes: string): Promise<void> {
-    this.#known = await readNotes(notes).catch(() => new Map());
+    if (this.#recalled === notes) return;
+    this.#recalled = notes;
+    const recalled = await readNotes(notes).catch(() => new Map<string, KnownContent>());
+    for (const [path, known] of recalled) if (!this.#known.has(path)) this.#known.set(path, known);
   }
 
-  /** Saves the known hashes in an existing folder. */
+  /** Saves what is known in an existing folder. */
   async note(notes: string): Promise<void> {
     await replaceFile(notes, linesToBytes(this.#lines()));
   }
 
   *#lines(): Generator<string> {
-    for (const [path, { stamp, hash }] of this.#known) yield JSON.stringify([path, stamp, hash]);
+    for (const [path, { stamp, hash, size }] of this.#known) {
+      const sides = size === undefined ? [] : [size.width, size.height];
+      yield JSON.stringify([path, stamp, hash, ...sides]);
+    }
   }
 
   /** Wraps a file so that the outcome of its first read is recorded. */
   remembering(file: ReadFile): () => Promise<Uint8Array> {
-    const note = (hash: string | null): void => {
-      if (!this.#read.has(file.path)) this.#read.set(file.path, hash);
-    };
+    const { path } = file;
     return async () => {
       try {
         const bytes = await file.read();
-        if (!this.#read.has(file.path)) note(contentHash(bytes));
+        if (!this.#read.has(path)) this.#note(path, await contentOf(bytes, path));
         return bytes;
       } catch (error) {
-        if (error instanceof ImageError) note(null);
+        if (error instanceof ImageError && !this.#read.has(path)) this.#read.set(path, null);
         throw error;
       }
     };
+  }
+
+  #note(path: string, content: ReadContent): void {
+    if (this.#read.has(path)) return;
+    this.#read.set(path, content);
+    const known = this.#known.get(path);
+    // Equal bytes have the same size, whenever they were read.
+    if (known?.hash === content.hash) this.#known.set(path, { ...known, ...content });
+  }
+
+  /**
+   * Hash and size of a file that is as it was when it was last read; undefined if it has to be read, or could not be read for
+   * training.
+   */
+  async known({ path }: Pick<ReadFile, "path">): Promise<Content | undefined> {
+    if (this.#read.get(path) === null) return undefined;
+    const { hash, size } = this.#unchanged(path, await this.#stampOf(path)) ?? {};
+    return hash === undefined || size === undefined ? undefined : { hash, size };
+  }
+
+  /** What is known of a file if its stamp shows that it has not changed since. */
+  #unchanged(path: string, stamp: string | undefined): ReadContent | undefined {
+    if (stamp === undefined) return undefined;
+    const known = this.#known.get(path);
+    if (known?.stamp === stamp) return known;
+    const read = this.#read.get(path) ?? undefined;
+    if (read !== undefined) this.#known.set(path, { stamp, ...read });
+    return read;
+  }
+
+  /** Size of a picture when upright; reads the file if that is not known. Throws ImageError. */
+  async size(file: ReadFile): Promise<PictureSize> {
+    const known = await this.known(file);
+    return known?.size ?? contentSize(await this.remembering(file)(), file.path);
   }
 
   /**
@@ -67,15 +120,14 @@ export class PictureContents {
    */
   async hash(file: ReadFile): Promise<string | null> {
     const { path } = file;
-    const read = this.#read.get(path);
-    if (read === null) return null;
+    if (this.#read.get(path) === null) return null;
     const stamp = await this.#stampOf(path);
-    const known = this.#known.get(path);
-    if (stamp !== undefined && known?.stamp === stamp) return known.hash;
-    const hash = read ?? (await hashNow(file));
-    if (stamp === undefined || hash === null) this.#known.delete(path);
-    else this.#known.set(path, { stamp, hash });
-    return hash;
+    const unchanged = this.#unchanged(path, stamp);
+    if (unchanged !== undefined) return unchanged.hash;
+    const content = this.#read.get(path) ?? (await contentNow(file));
+    if (stamp === undefined || content === null) this.#known.delete(path);
+    else this.#known.set(path, { stamp, ...content });
+    return content?.hash ?? null;
   }
 
   /** Undefined if the file cannot be examined, or may have changed since this process started. */
@@ -91,8 +143,12 @@ export class PictureContents {
 async function readNotes(notes: string): Promise<Map<string, KnownContent>> {
   const known = new Map<string, KnownContent>();
   for await (const line of readJsonLines(notes)) {
-    const [path, stamp, hash] = line as [path: string, stamp: string, hash: string];
-    known.set(path, { stamp, hash });
+    const [path, stamp, hash, width, height] = line as [
+      ...[path: string, stamp: string, hash: string],
+      ...[width?: number, height?: number],
+    ];
+    const size = width === undefined || height === undefined ? {} : { size: { width, height } };
+    known.set(path, { stamp, hash, ...size });
   }
   return known;
 }
@@ -114,9 +170,19 @@ const OF_THE_FILE: ReadonlySet<string> = new Set([
   ...["EACCES", "EPERM"],
 ]);
 
-async function hashNow(file: ReadFile): Promise<string | null> {
+async function contentOf(bytes: Uint8Array, path: string): Promise<ReadContent> {
+  const hash = contentHash(bytes);
   try {
-    return contentHash(await file.read());
+    return { hash, size: await contentSize(bytes, path) };
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    return { hash }; // whoever decodes it reports that
+  }
+}
+
+async function contentNow(file: ReadFile): Promise<ReadContent | null> {
+  try {
+    return await contentOf(await file.read(), file.path);
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     const { code } = Object(error.cause) as NodeJS.ErrnoException;

@@ -1,16 +1,10 @@
 import type { ResolvedStage } from "../../config/index.ts";
 import type { Bucket } from "../../data/buckets.ts";
 import { coverPicture } from "../../data/cover-picture.ts";
-import type { ControlPicture } from "../../data/dataset.ts";
 import { InternalError } from "../../errors/index.ts";
-import {
-  type CropPlace,
-  pictureSize,
-  type ResizeKernel,
-  RgbImage,
-  sobelEdges,
-} from "../../images/index.ts";
+import { type CropPlace, type ResizeKernel, RgbImage, sobelEdges } from "../../images/index.ts";
 import { contentHash } from "./content-hash.ts";
+import { contentSize } from "./content-size.ts";
 import type { Example } from "./training-data.ts";
 
 const KERNELS: Readonly<Record<ResolvedStage["transform"]["resample"], ResizeKernel>> = {
@@ -35,12 +29,18 @@ export interface Crop {
   readonly mirrored: boolean;
 }
 
+/** What identifies the features of a file. */
+export interface KnownSource {
+  /** Start of their keys. */
+  readonly key: string;
+  /** Size of the picture that the file is or belongs to. */
+  readonly originalSize: OriginalSize;
+}
+
 /** A file to encode. */
-export interface SourceFile {
+export interface SourceFile extends Pick<KnownSource, "originalSize"> {
   /** Start of the keys of its features. */
   key(): string;
-  /** Size of the picture that it is or belongs to. */
-  readonly originalSize: OriginalSize;
   /** Throws ImageError naming the file. */
   decode(): Promise<RgbImage>;
 }
@@ -55,22 +55,30 @@ export class PictureSource {
     this.#condition = condition;
   }
 
+  /** What is known of a file without reading it; undefined if it has to be read. Throws ImageError naming the file. */
+  async known(example: Example): Promise<KnownSource | undefined> {
+    const isGiven = this.#condition === "given";
+    const content = await (isGiven ? controlOf(example) : example).known?.();
+    if (content === undefined) return undefined;
+    const originalSize = isGiven ? await example.size() : content.size;
+    return { key: this.#keyOf(content.hash, originalSize), originalSize };
+  }
+
   /** Throws ImageError naming the file. */
   async read(example: Example): Promise<SourceFile> {
     const isGiven = this.#condition === "given";
     const source = isGiven ? controlOf(example) : example;
     const { path } = source;
     const bytes = await source.read();
-    const originalSize = isGiven ? await example.size() : await pictureSize(bytes, path);
+    const originalSize = isGiven ? await example.size() : await contentSize(bytes, path);
     return {
-      key: () => this.#keyOf(bytes, originalSize),
+      key: () => this.#keyOf(contentHash(bytes), originalSize),
       originalSize,
       decode: () => RgbImage.decode(bytes, { name: path }),
     };
   }
 
-  #keyOf(bytes: Uint8Array, { width, height }: OriginalSize): string {
-    const hash = contentHash(bytes);
+  #keyOf(hash: string, { width, height }: OriginalSize): string {
     if (this.#condition === undefined) return hash;
     return this.#condition === "edges" ? `${hash}.edges` : `${hash}.over-${width}x${height}`;
   }
@@ -87,7 +95,7 @@ export class PictureSource {
   }
 }
 
-function controlOf({ path, control }: Example): ControlPicture {
+function controlOf({ path, control }: Example): NonNullable<Example["control"]> {
   if (control === undefined) throw new InternalError(`Expected a control picture for ${path}`);
   return control;
 }

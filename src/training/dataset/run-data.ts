@@ -21,9 +21,13 @@ export async function recordOf(
   data: TrainingData,
   options: RecordOptions,
 ): Promise<DataRecord> {
-  await data.contents.recall(knownPath(run));
+  await recallContents(run, data);
   return DataRecord.of(data, options);
 }
+
+/** Takes what an earlier process of the run knew of its pictures, so that unchanged ones need not be read. */
+export const recallContents = (run: string, { contents }: TrainingData): Promise<void> =>
+  contents.recall(knownPath(run));
 
 const knownPath = (run: string): string => join(run, DATA_FOLDER, "known.jsonl");
 
@@ -73,7 +77,9 @@ export class RunData {
 
   /** Saves the record for the checkpoints to come and returns its digest. */
   async keep(signal: AbortSignal): Promise<string> {
+    const isRecorded = this.#record !== undefined;
     const record = await this.record(signal);
+    if (isRecorded) await this.#note(); // with what preparing has read since
     const file = recordPath(this.#run.path, record.digest);
     this.#makeFolder();
     if (!existsSync(file)) await replaceFile(file, linesToBytes(record.lines()));

@@ -9,11 +9,10 @@ import { loadPictures } from "../../data/load-pictures.ts";
 import { readDataset } from "../../data/read-dataset.ts";
 import { describeSplits } from "../../data/reasons.ts";
 import { DatasetError } from "../../errors/index.ts";
-import { pictureSize } from "../../images/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { Split } from "../contract/stage-task.ts";
-import { PictureContents } from "./picture-contents.ts";
+import { type Content, PictureContents, type ReadFile } from "./picture-contents.ts";
 
 /** A training example: a picture with its captions. */
 export interface Example {
@@ -22,10 +21,12 @@ export interface Example {
   readonly path: string;
   /** The bytes of its file, read again on every call. */
   read(): Promise<Uint8Array>;
+  /** Hash and size of its file if that need not be read again. */
+  readonly known?: (() => Promise<Content | undefined>) | undefined;
   /** Its size when upright, from the file header; read once. Throws ImageError, naming the file. */
   size(): Promise<PictureSize>;
   /** Its control picture for a ControlNet, if the data set has one. */
-  readonly control?: ControlPicture | undefined;
+  readonly control?: (ControlPicture & Pick<Example, "known">) | undefined;
   readonly shortCaption: string;
   /** All its short captions, the main one first, if the data set has several. */
   readonly shortCaptions?: readonly string[] | undefined;
@@ -112,6 +113,15 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
+const rememberedIn = (
+  contents: PictureContents,
+  file: ReadFile,
+): Pick<Example, "path" | "read" | "known"> => ({
+  path: file.path,
+  read: contents.remembering(file),
+  known: () => contents.known(file),
+});
+
 /** A number in [0, 1) derived from a picture's name: a growing data set keeps its held-out pictures. */
 const shareOf = (file: string): number =>
   createHash("sha256").update(file).digest().readUInt32BE() / 2 ** 32;
@@ -143,13 +153,9 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
   const contents = new PictureContents();
   const example = (entry: DatasetEntry): Example => ({
     file: entry.file,
-    path: entry.path,
-    read: contents.remembering(entry),
-    control: entry.control && {
-      path: entry.control.path,
-      read: contents.remembering(entry.control),
-    },
-    size: once(async () => pictureSize(await entry.read(), entry.path)),
+    ...rememberedIn(contents, entry),
+    control: entry.control && rememberedIn(contents, entry.control),
+    size: once(() => contents.size(entry)),
     shortCaption: entry.text,
     ...severalCaptions(entry),
     denseCaption: textColumn(entry, "dense_text") ?? entry.text,

@@ -73,6 +73,23 @@ const exampleOf = (name: string): Example => {
   };
 };
 
+/** An example whose file was read by an earlier process; `onRead` is called if it is read again. */
+const remembered = (example: Example, onRead: () => void): Example => ({
+  ...example,
+  read: () => {
+    onRead();
+    return example.read();
+  },
+  known: async () => {
+    const bytes = readFileSync(example.path);
+    const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
+    const { width, height } = await example.size();
+    return { hash, size: { width, height } };
+  },
+});
+
+const STILL = { resample: "lanczos", crop: "center", horizontalFlip: 0 } as const;
+
 let cache = "";
 let warnings: string[] = [];
 beforeAll(async () => {
@@ -101,7 +118,7 @@ const open = async (
   const given = {
     stage: {
       resolution: 16,
-      transform: { resample: "lanczos", crop: "center", horizontalFlip: 0, ...transform },
+      transform: { ...STILL, ...transform },
     },
     vae,
     warn: (message: string) => warnings.push(message),
@@ -173,6 +190,36 @@ describe("Latents", () => {
     expect([first.encoded, again.encoded]).toEqual([1, 0]);
     const right = await expected("square", (image) => image);
     for (const { latents } of [first, again, live]) expectClose(await drawn(latents), right);
+  });
+
+  it("of pictures that were read before are found without reading these again", async () => {
+    const given = { stage: { resolution: 16, transform: STILL }, vae, warn: () => {} } as const;
+    const buckets = [
+      { ratio: 0.5, width: 32, height: 16 },
+      { ratio: 1, width: 16, height: 16 },
+    ];
+    let reads = 0;
+    const openKnown = async (
+      names: readonly string[],
+      transform: Partial<Transform> = {},
+    ): Promise<Latents> => {
+      const stage = { ...given.stage, transform: { ...STILL, ...transform } };
+      using store = await LatentStore.open(cache, { ...given, stage });
+      const examples = names.map((name) => remembered(exampleOf(`${name}.png`), () => reads++));
+      return Latents.open({ ...given, stage, examples, buckets, store, maxUnreadable: 0 });
+    };
+    const read = await open(["square", "wide"], {}, { buckets });
+    const known = await openKnown(["square", "wide"]);
+    expect([reads, known.encoded, known.buckets]).toEqual([0, 0, [1, 0.5]]);
+    const kept = async (latents: Latents): Promise<unknown> => {
+      const sights = latents.see([1], new SampleRng(1, "test", [1]));
+      return latents.loadSeen(sights);
+    };
+    expect(await kept(known)).toEqual(await kept(read.latents));
+    await openKnown(["wide"], { horizontalFlip: 0.5 });
+    expect(reads).toBe(1); // its mirrored latents were lacking
+    await openKnown(["tall"]);
+    expect(reads).toBe(2);
   });
 
   it("are mirrored as often as is asked for, and both ways are cached", async () => {
@@ -252,7 +299,7 @@ describe("Latents", () => {
     await open(["square"]);
     const stage = {
       resolution: 8,
-      transform: { resample: "lanczos", crop: "center", horizontalFlip: 0 },
+      transform: STILL,
     } as const;
     const { latents, encoded } = await open(["square"], {}, { stage });
     expect([encoded, latents.shape]).toEqual([1, [4, 4, 4]]);

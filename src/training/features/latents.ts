@@ -11,7 +11,12 @@ import type { AutoencoderKL } from "../../models/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SampleRng } from "../contract/sample-rng.ts";
-import { type Condition, type OriginalSize, PictureSource } from "../dataset/picture-source.ts";
+import {
+  type Condition,
+  type KnownSource,
+  type OriginalSize,
+  PictureSource,
+} from "../dataset/picture-source.ts";
 import type { Example } from "../dataset/training-data.ts";
 import { EncodingProgress, type ProgressTold } from "../progress/encoding-progress.ts";
 import { type LatentStore, latentKey, type MadeMoments, type Moments } from "./latent-store.ts";
@@ -154,15 +159,22 @@ export class Latents {
     return this.#encoded;
   }
 
-  /** Records what holds for a picture in general, and imports or encodes the latents that the store lacks. */
+  /**
+   * Records what holds for a picture in general, and imports or encodes the latents that the store lacks. Reads the picture only
+   * for these, or if its file has changed.
+   */
   async #fill(store: LatentStore, example: Example): Promise<void> {
-    const { horizontalFlip, crop } = this.#options.stage.transform;
+    const { horizontalFlip } = this.#options.stage.transform;
+    const versions = horizontalFlip > 0 ? [false, true] : [false];
+    const before = await this.#source.known(example);
+    if (before !== undefined) {
+      const { hasOneCrop, ...crop } = this.#note(example, before);
+      const isStored = (mirrored: boolean): boolean => store.has(latentKey({ ...crop, mirrored }));
+      if (!hasOneCrop || versions.every(isStored)) return;
+    }
     const file = await this.#source.read(example);
     const { originalSize } = file;
-    const content = file.key();
-    const bucket = this.#bucketOf(originalSize);
-    const hasOneCrop = crop === "center" || hasOneCover(originalSize, bucket);
-    this.#known.set(example, { content, originalSize, bucket, hasOneCrop });
+    const { content, bucket, hasOneCrop } = this.#note(example, { key: file.key(), originalSize });
     if (!hasOneCrop) return;
     let image: RgbImage | undefined;
     const encode = async (mirrored: boolean): Promise<Moments> => {
@@ -170,7 +182,7 @@ export class Latents {
       const crop = { bucket, place: "center", mirrored } as const;
       return this.#moments(await this.#source.crop(image, file, crop));
     };
-    for (const mirrored of horizontalFlip > 0 ? [false, true] : [false]) {
+    for (const mirrored of versions) {
       const key = latentKey({ content, bucket, mirrored });
       if (store.has(key)) continue;
       const found = mirrored
@@ -179,6 +191,15 @@ export class Latents {
       if (found === undefined) this.#encoded++;
       await putOnce(store, key, found ?? (await encode(mirrored)));
     }
+  }
+
+  #note(example: Example, { key: content, originalSize }: KnownSource): KnownPicture {
+    const bucket = this.#bucketOf(originalSize);
+    const isCentered = this.#options.stage.transform.crop === "center";
+    const hasOneCrop = isCentered || hasOneCover(originalSize, bucket);
+    const known = { content, originalSize, bucket, hasOneCrop };
+    this.#known.set(example, known);
+    return known;
   }
 
   /** (1, C, h, w) each, in the autoencoder's own precision, independent of a step's autocast. */
