@@ -86,6 +86,7 @@ export async function join(place: Place, options: JoinOptions = {}): Promise<Wor
     groupOn,
     localRank: place.localRank,
     localSize: place.localSize,
+    collective,
     arrive: () => heartbeat.arrive(),
     behind,
     leave,

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { expected } from "../errors/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
@@ -12,12 +13,25 @@ export interface WorldParts {
   readonly localRank: number;
   /** Number of processes on this machine. */
   readonly localSize: number;
+  /** Timeout of a collective, in milliseconds. */
+  readonly collective: number;
   /** Counts that this process has reached a point where all meet. */
   readonly arrive: () => void;
   /** Ranks that have reached fewer such points than this one, which waits for them. */
   readonly behind: () => number[];
   /** Undoes joining, once all are here. */
   readonly leave: () => void;
+}
+
+/** Interval in milliseconds at which processes meet while some of them work. */
+const MEET_MS = 5000;
+
+/** How processes wait for work: see {@link World.together}. */
+export interface Meetings {
+  /** Interval in milliseconds; at most a quarter of a collective's timeout is used. */
+  readonly every?: number;
+  /** Called in all processes at every meeting. */
+  readonly atEach?: () => void;
 }
 
 /**
@@ -161,10 +175,35 @@ export class World {
     return list.filter((_, i) => i % this.size === this.rank);
   }
 
-  /** Runs `body` in the first process while the others wait. If it fails there, they notice by the process's end. */
-  async first(body: () => Promise<void>): Promise<void> {
-    if (this.isFirst) await body();
-    this.barrier();
+  /**
+   * Runs `body` in the first process while the others wait, for as long as it takes. If it fails there, they notice by the
+   * process's end.
+   */
+  first(body: () => Promise<void>): Promise<void> {
+    return this.together(this.isFirst ? body() : Promise.resolve());
+  }
+
+  /**
+   * Returns when the work of all processes is done, of which each has its own. They meet every few seconds, so that none waits in
+   * a collective for as long as the work may take. If it fails in one, that one throws, and the others notice by its end.
+   */
+  async together(work: Promise<void>, { every = MEET_MS, atEach }: Meetings = {}): Promise<void> {
+    if (this.#parts === undefined) return work;
+    const interval = Math.min(every, this.#parts.collective / 4);
+    let isOpen = true;
+    const ended = work
+      .catch(() => {}) // thrown below
+      .finally(() => {
+        isOpen = false;
+      });
+    do {
+      // Those that are done wait in the collective, and handle signals between two of them.
+      await (isOpen
+        ? Promise.race([ended, sleep(interval, undefined, { ref: false })])
+        : nextTurn());
+      if (!isOpen) await work;
+      atEach?.();
+    } while (this.any(isOpen));
   }
 
   /** The group for a collective of `tensor`, or of small values, that starts now. */

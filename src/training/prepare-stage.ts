@@ -1,6 +1,6 @@
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import type { World } from "../distributed/index.ts";
-import { DatasetError } from "../errors/index.ts";
+import { DatasetError, InternalError } from "../errors/index.ts";
 import { PixArtTransformer2DModel } from "../models/index.ts";
 import { construct } from "../nn/index.ts";
 import { LazyModel } from "../pipelines/index.ts";
@@ -9,7 +9,6 @@ import type { T5Tokenizer } from "../text/index.ts";
 import * as torch from "../torch/index.ts";
 import { eachInSlices } from "./contract/in-slices.ts";
 import type { StageTask } from "./contract/stage-task.ts";
-import { isStop, StoppedElsewhere } from "./contract/stopped.ts";
 import { stageBuckets } from "./dataset/aspect-plan.ts";
 import { captionsOfExample } from "./dataset/example-captions.ts";
 import {
@@ -27,6 +26,7 @@ import {
 import { LatentStore } from "./features/latent-store.ts";
 import { Latents, type LatentsOptions } from "./features/latents.ts";
 import { PriorPictures } from "./features/prior-pictures.ts";
+import { allForLong } from "./loop/first-for-long.ts";
 import {
   autoencoderFactor,
   buildAutoencoder,
@@ -86,16 +86,16 @@ export async function prepareStage(
       store,
       maxUnreadable: config.dataset.maxUnreadable,
       warn: context.onWarning,
-      signal: ownSignal(context),
       say: context.say,
       onProgress: context.onProgress,
     };
-    await together(context, store, async () => {
+    await together(context, store, async (signal) => {
       const examples = context.world.share(list);
-      const quiet = { maxUnreadable: 1, warn: () => {}, signal: context.signal };
+      const quiet = { maxUnreadable: 1, warn: () => {}, signal };
       (await Latents.open({ ...options, ...quiet, examples })).dispose();
     });
-    return Latents.open(options);
+    const latents = await alike(context, (signal) => Latents.open({ ...options, signal }));
+    return latents;
   };
   const openPrior = async (): Promise<PriorPictures> =>
     new PriorPictures(await openLatents(data.prior), {
@@ -171,7 +171,6 @@ async function textToImage(
           texts: [...texts, ""],
           prompts: [...config.sampling.prompts.map(prepare), ""],
           cache: config.dataset.cache.texts ? context.cache : null,
-          signal: ownSignal(context),
           say: context.say,
           onProgress: context.onProgress,
         });
@@ -195,20 +194,35 @@ async function textToImage(
 const ownSignal = ({ world, signal }: CurriculumContext): AbortSignal | undefined =>
   world.size === 1 ? signal : undefined;
 
+/**
+ * Interval at which processes that encode meet. Each then waits until the others' current pictures are done, which takes seconds
+ * on a CPU: meeting often would cost more than a signal's delay.
+ */
+const FILL_MEET_MS = 20_000;
+
 /** Has the processes fill a cache together, each its share, before any uses it. All leave if one was asked to stop. */
 async function together(
   { world, signal }: CurriculumContext,
   store: Pick<LatentStore, "refresh"> | null,
-  fillShare: () => Promise<void>,
+  fillShare: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   if (world.size === 1 || store === null) return;
-  try {
-    await fillShare();
-  } catch (error) {
-    if (!isStop(error, signal)) throw error;
-  }
-  if (world.any(signal?.aborted === true)) throw signal?.reason ?? new StoppedElsewhere();
+  await allForLong(world, signal, fillShare, FILL_MEET_MS);
   await store.refresh();
+}
+
+/** Has all processes read the same, which may take some of them much longer. All leave if one was asked to stop. */
+async function alike<T>(
+  { world, signal }: CurriculumContext,
+  read: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const results: T[] = [];
+  await allForLong(world, signal, async (stop) => {
+    results.push(await read(stop));
+  });
+  const [result] = results;
+  if (result === undefined) throw new InternalError("Expected a result of what was read");
+  return result;
 }
 
 async function frozenCaptions(
@@ -218,14 +232,14 @@ async function frozenCaptions(
   const { encoder, texts, prompts } = given;
   using store = cache === null ? null : await openCaptionStore(encoder, cache, context.onWarning);
   const options = { ...given, store };
-  await together(context, store, async () => {
+  await together(context, store, async (signal) => {
     // An encoder that is already in memory is small and is freed with the captions.
     if (!(encoder instanceof LazyModel)) return;
     const share = context.world.share([...new Set([...texts, ...prompts])]);
-    const own = { texts: share, prompts: [], signal: context.signal };
+    const own = { texts: share, prompts: [], signal };
     (await FrozenCaptions.open({ ...options, ...own })).dispose();
   });
-  return await FrozenCaptions.open(options);
+  return await alike(context, (signal) => FrozenCaptions.open({ ...options, signal }));
 }
 
 /** A frozen copy of a transformer. */

@@ -116,27 +116,28 @@ async function begin(
     await drawClassPictures({ ...config, device }, say);
   });
   const data = await loadTrainingData(config.dataset);
-  if (!world.isFirst) {
-    world.barrier(); // the first process has created the folder
-    const run = RunFolder.follow(folder);
-    return { run, config: run.config, changes: [], data, device, forecast: undefined };
-  }
-  const { config: settled, warnings } = await resolveNewRun(config, data, device);
-  const strict = rehearsal !== false;
-  const forecast = await planRun({
-    config: settled,
-    data,
-    folder,
-    done: 0,
-    device,
-    processes: world.localSize,
-    strict,
-    warnings,
-    say,
+  const shared = { changes: [], data, device };
+  let begun: BegunRun | undefined;
+  await world.first(async () => {
+    const { config: settled, warnings } = await resolveNewRun(config, data, device);
+    const strict = rehearsal !== false;
+    const forecast = await planRun({
+      config: settled,
+      data,
+      folder,
+      done: 0,
+      device,
+      processes: world.localSize,
+      strict,
+      warnings,
+      say,
+    });
+    const run = await RunFolder.create(folder, settled, resumeCommand, { recipe, say });
+    begun = { ...shared, run, config: settled, forecast };
   });
-  const run = await RunFolder.create(folder, settled, resumeCommand, { recipe, say });
-  world.barrier();
-  return { run, config: settled, changes: [], data, device, forecast };
+  if (begun !== undefined) return begun;
+  const run = RunFolder.follow(folder);
+  return { ...shared, run, config: run.config, forecast: undefined };
 }
 
 /** Start of an option that changes the device. */

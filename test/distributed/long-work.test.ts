@@ -6,7 +6,7 @@ import { freePort } from "../../src/distributed/free-port.ts";
 
 const child = fileURLToPath(new URL("../fixtures/rank-of-long-work.ts", import.meta.url));
 
-it("one rank works longer than the others may wait, until a signal to another ends it", async () => {
+it("one rank works longer than a collective waits, and then until a signal to another ends it", async () => {
   const port = await freePort();
   const start = async (rank: number): Promise<unknown> => {
     const { stdout } = spawn(process.execPath, ["--import", "tsx", child], {
@@ -22,7 +22,7 @@ it("one rank works longer than the others may wait, until a signal to another en
     return JSON.parse(await text(stdout));
   };
   expect(await Promise.all([start(0), start(1)])).toEqual([
-    { worked: 1, ended: "StoppedElsewhere: Another process of this run was asked to stop" },
-    { worked: 0, ended: "Error: asked here" },
+    { worked: 2, ended: "StoppedElsewhere: Another process of this run was asked to stop" },
+    { worked: 1, ended: "Error: asked here" },
   ]);
 });
