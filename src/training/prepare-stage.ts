@@ -11,6 +11,7 @@ import { eachInSlices } from "./contract/in-slices.ts";
 import type { StageTask } from "./contract/stage-task.ts";
 import { stageBuckets } from "./dataset/aspect-plan.ts";
 import { captionsOfExample } from "./dataset/example-captions.ts";
+import { requireSamePictures } from "./dataset/same-pictures.ts";
 import {
   type Example,
   type StageExamples,
@@ -95,6 +96,7 @@ export async function prepareStage(
       (await Latents.open({ ...options, ...quiet, examples })).dispose();
     });
     const latents = await alike(context, (signal) => Latents.open({ ...options, signal }));
+    requireSamePictures(context.world, list, latents.examples);
     return latents;
   };
   const openPrior = async (): Promise<PriorPictures> =>
