@@ -165,10 +165,15 @@ export class RunModelLoader {
     if (before?.kind === "text-to-image") {
       const checkpoint = await this.finished(before);
       const models = await this.textToImage(before, vae, tokenizer, checkpoint, true);
-      const transformer = await this.#newTransformer(stage, vae, models.textEncoder);
+      // An encoder that is loaded when needed is loaded in this stage's precision.
+      const textEncoder =
+        models.textEncoder instanceof T5EncoderModel
+          ? models.textEncoder
+          : await this.#newTextEncoder(stage, tokenizer);
+      const transformer = await this.#newTransformer(stage, vae, textEncoder);
       transformer.loadStateDict(models.transformer.stateDict());
       models.transformer.dispose();
-      return this.#withParts(stage, transformer, models.textEncoder, tokenizer);
+      return this.#withParts(stage, transformer, textEncoder, tokenizer);
     }
     const { transformer, textEncoder } = await this.#newModels(stage, vae, tokenizer);
     if (before?.kind === "class-conditional") {
