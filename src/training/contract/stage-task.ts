@@ -88,8 +88,11 @@ export interface StageTask {
    * Draws samples with the current weights, always with the same prompts and noise. Throws the signal's reason if it is aborted.
    */
   sample(signal?: AbortSignal, onProgress?: OnProgress): Promise<SampleSheet>;
-  /** Facts that later stages need to rebuild the models. Called when the stage is complete; stored in its checkpoint. */
-  facts(): Readonly<Record<string, JsonValue>>;
+  /**
+   * Facts that later stages need to rebuild the models, measured with the current weights. Called in the first process when the
+   * stage is complete, with the averages in place, which later stages start from; stored in its checkpoint.
+   */
+  facts(): Promise<Readonly<Record<string, JsonValue>>>;
   dispose(): void;
 }
 

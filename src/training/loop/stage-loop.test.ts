@@ -248,3 +248,25 @@ it("saves and draws after a step where it is asked to, and tells what it does", 
   loop.dispose();
   task.dispose();
 });
+
+it("measures facts of the averaged weights, which the next stage starts from, and saves the trained ones", async () => {
+  class FactsTask extends LineTask {
+    override async facts(): Promise<Readonly<Record<string, number>>> {
+      await sleep(1);
+      return { first: this.model.weight.toFloat32Array()[0] ?? 0 };
+    }
+  }
+  const task = new FactsTask();
+  const given = { ...stage, ema: { decay: 0.9, warmup: false } };
+  const loop = new StageLoop(1, given, task);
+  const saved: unknown[] = [];
+  const onCheckpoint: StageListener["onCheckpoint"] = async ({ state, groups }) => {
+    const of = (group: string): number | undefined =>
+      groups.get(group)?.get("line.weight")?.toFloat32Array()[0];
+    saved.push(state.first === of("ema"), state.first === of("weights"));
+  };
+  await loop.run({ ...telling().listener, onCheckpoint });
+  expect(saved).toEqual([true, false]);
+  loop.dispose();
+  task.dispose();
+});

@@ -110,7 +110,6 @@ export class StageLoop {
         rollbacks: this.#rollbacks,
         ...(this.#guard === undefined ? {} : { spikeWindow: this.#guard.state() }),
         ...(this.#measure.best === undefined ? {} : { best: { ...this.#measure.best } }),
-        ...(this.#step === this.#stage.steps ? this.#task.facts() : {}),
       },
     };
   }
@@ -206,8 +205,13 @@ export class StageLoop {
   }
 
   async #writeCheckpoint(listener: StageListener): Promise<void> {
-    const state = this.#state();
-    await this.#world.first(() => listener.onCheckpoint(state, this.#measure.best?.step));
+    const { state, ...rest } = this.#state();
+    await this.#world.first(async () => {
+      const isLast = this.#step === this.#stage.steps;
+      const facts = isLast ? await this.#averaged(() => this.#task.facts()) : {};
+      const whole = { ...rest, state: { ...state, ...facts } };
+      await listener.onCheckpoint(whole, this.#measure.best?.step);
+    });
     this.#hasCheckpoint = true;
     this.#renamed = new Map(); // it uses the new names
   }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ResolvedStage } from "../../config/index.ts";
 import { RgbImage } from "../../images/index.ts";
 import type { AutoencoderKL } from "../../models/index.ts";
@@ -41,26 +42,24 @@ export function toImages(pictures: Tensor): RgbImage[] {
 }
 
 /** Standard deviation of sampled latents, over all pictures and elements. */
-function latentSpread(pictures: Pictures, vae: AutoencoderKL): number {
-  return torch.noGrad(() =>
-    torch.tidy(() => {
-      const means: Tensor[] = [];
-      const variances: number[] = [];
-      for (let from = 0; from < pictures.length; from += ENCODED_AT_ONCE) {
-        const count = Math.min(ENCODED_AT_ONCE, pictures.length - from);
-        const ids = Array.from({ length: count }, (_, i) => from + i);
-        means.push(
-          torch.tidy(() => {
-            const { mean, logvar } = vae.encode(pictures.batch(ids).to({ device: vae.device }));
-            variances.push(logvar.exp().mean().item() * count);
-            return mean.contiguous();
-          }),
-        );
-      }
-      const within = variances.reduce((sum, v) => sum + v, 0) / pictures.length;
-      return Math.sqrt(torch.cat(means).var(undefined, { correction: 0 }).item() + within);
-    }),
-  );
+async function latentSpread(pictures: Pictures, vae: AutoencoderKL): Promise<number> {
+  let [count, sum, squares, variances] = [0, 0, 0, 0];
+  for (let from = 0; from < pictures.length; from += ENCODED_AT_ONCE) {
+    await nextTurn(); // encoding is synchronous and would block signals
+    const size = Math.min(ENCODED_AT_ONCE, pictures.length - from);
+    const ids = Array.from({ length: size }, (_, i) => from + i);
+    torch.noGrad(() =>
+      torch.tidy(() => {
+        const { mean, logvar } = vae.encode(pictures.batch(ids).to({ device: vae.device }));
+        const means = mean.to({ dtype: "float64" }); // sums of float32 would lose digits
+        count += means.numel;
+        sum += means.sum().item();
+        squares += means.square().sum().item();
+        variances += logvar.to({ dtype: "float64" }).exp().sum().item();
+      }),
+    );
+  }
+  return Math.sqrt((squares + variances) / count - (sum / count) ** 2);
 }
 
 /**
@@ -151,8 +150,8 @@ export class AutoencoderTask implements StageTask {
   }
 
   /** The factor that scales latents to unit variance, like the 0.18215 of the paper's autoencoder. */
-  facts(): Readonly<Record<string, number>> {
-    return { scalingFactor: 1 / latentSpread(this.#pictures.train, this.#vae) };
+  async facts(): Promise<Readonly<Record<string, number>>> {
+    return { scalingFactor: 1 / (await latentSpread(this.#pictures.train, this.#vae)) };
   }
 
   dispose(): void {

@@ -119,7 +119,7 @@ export class ClassConditionalTask implements StageTask {
     }
   }
 
-  facts(): Readonly<Record<string, number>> {
+  async facts(): Promise<Readonly<Record<string, number>>> {
     return { classCount: this.#parts.classCount };
   }
 

@@ -227,7 +227,7 @@ export class TextToImageTask implements StageTask {
     return textToImageSamples(this.#stage, this.#parts, { signal, onProgress });
   }
 
-  facts(): Readonly<Record<string, number>> {
+  async facts(): Promise<Readonly<Record<string, number>>> {
     return {};
   }
 
