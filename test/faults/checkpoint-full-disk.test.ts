@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
@@ -89,6 +97,22 @@ describe("a disk that is full before the save", () => {
     await expect(save(5, { whenFull: "prune" })).rejects.toThrow(DiskFullError);
     expect(steps()).toEqual(["step-00000004"]);
     expect((await newestCheckpoint(root))?.step).toBe(4);
+  });
+
+  it("prunes none in favour of one with damaged bytes", async () => {
+    for (const step of [1, 2]) await save(step);
+    const damaged = join(root, "step-00000002", "model.safetensors");
+    const bytes = readFileSync(damaged);
+    writeFileSync(damaged, bytes.fill(9, bytes.length - 1));
+    capacity = usedBytes() + 0.5 * MEGABYTE;
+    warnings.length = 0;
+    await expect(save(3, { whenFull: "prune" })).rejects.toThrow(DiskFullError);
+    expect((await newestCheckpoint(root, () => {}))?.step).toBe(1);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^Nothing is deleted in favour of a damaged checkpoint: .*step-00000002\/model\.safetensors: sha256: expected/,
+      ),
+    ]);
   });
 
   it("prunes older ones, but not the best", async () => {

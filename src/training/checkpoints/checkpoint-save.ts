@@ -6,6 +6,7 @@ import { expected } from "../../errors/index.ts";
 import { makeBelow } from "../../files/make-below.ts";
 import { makeFolder, makeTemporaryFolder } from "../../files/make-folder.ts";
 import { inPieces, writeNewFile } from "../../files/new-file.ts";
+import { BadFileError } from "../../files/reading/errors.ts";
 import { discardTree, removeTree } from "../../files/remove.ts";
 import { renamePath } from "../../files/rename.ts";
 import { replaceFile } from "../../files/replace-file.ts";
@@ -33,6 +34,7 @@ import {
   listCheckpoints,
   POINTER_NAME,
   stepName,
+  verifyCheckpoint,
   type Warn,
   warnOnStderr,
 } from "./checkpoint-folder.ts";
@@ -290,16 +292,35 @@ async function prune(
 
 type PruneOptions = Pick<SaveOptions<unknown>, "keep" | "best" | "warn" | "mayWrite">;
 
-/** Deletes the oldest whole checkpoint that is neither the newest nor the best; returns whether there was one. */
+/**
+ * Deletes the oldest whole checkpoint that is neither the best nor the newest with the right bytes, from which a run would resume;
+ * returns whether there was one.
+ */
 async function discardOldest(
   root: string,
   { best, warn = warnOnStderr, mayWrite = () => {} }: PruneOptions,
 ): Promise<boolean> {
-  const older = (await wholeCheckpoints(root)).slice(0, -1);
-  const oldest = older.find((path) => !isBest(path, best));
+  const whole = await wholeCheckpoints(root);
+  const oldest = whole.find((path) => !isBest(path, best));
   if (oldest === undefined) return false;
+  const newer = whole.slice(whole.indexOf(oldest) + 1);
+  if (!(await hasVerified(newer, warn))) return false;
   mayWrite();
   warn(`Deleting ${oldest} to make room`);
   await discardTree(oldest);
   return true;
+}
+
+/** Whether the bytes of one of these checkpoints are those of its manifest; newer ones are read first. */
+async function hasVerified(paths: readonly string[], warn: Warn): Promise<boolean> {
+  for (const path of paths.toReversed()) {
+    try {
+      await verifyCheckpoint(path);
+      return true;
+    } catch (error) {
+      if (!(error instanceof BadFileError)) throw error;
+      warn(`Nothing is deleted in favour of a damaged checkpoint: ${error.message}`);
+    }
+  }
+  return false;
 }
