@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { HubError, type ResolvedFiles, resolveFiles, UnknownRevisionError } from "../hub/index.ts";
 import type { DatasetLayout, DatasetOptions } from "./dataset.ts";
 import {
@@ -47,6 +47,12 @@ async function listRepository(name: string, options: DatasetOptions): Promise<Li
   const own = await resolveFiles(repository, { revision, choose });
   if (own.files.length > 0) return listingOf(own);
   refuseMixed(name, ownLayouts(own.paths, options));
+  const folders = ownConfigurations(candidates(own.paths, options.layout));
+  if (folders.length > 0) {
+    throw new HubError(
+      `${name}: expected parquet files of one configuration, or of one in a folder ${DEFAULT_FOLDERS.join(" or ")}, but found ${some(folders)}; download the files of one and name their folder`,
+    );
+  }
   try {
     if (revision === undefined) return await listConversion(name);
   } catch (error) {
@@ -92,7 +98,7 @@ function ownFiles(paths: readonly string[], options: DatasetOptions): string[] {
       // The Hub's name for a table whose pictures are separate files.
       return signs.some((path) => basename(path) === "metadata.parquet")
         ? [...trainFiles(signs), ...pictures]
-        : trainFiles(signs);
+        : ownParquet(signs);
     case "webdataset":
       return signs;
     default:
@@ -121,6 +127,31 @@ function ownLayouts(
   const found = [...signed, ...beside];
   if (layout !== undefined) return found.filter((sign) => sign.layout === layout);
   return signed.length > 0 ? signed : beside;
+}
+
+/** `{configuration}/{split}-00000-of-00001.parquet`: a split's first file. */
+const FIRST_OF_SPLIT = /^(?:(.*)\/)?([^/]+)-0+-of-\d+[^/]*\.parquet$/;
+
+/** Where the Hub's library puts the default configuration. */
+const DEFAULT_FOLDERS: readonly string[] = ["data", "default"];
+
+/** The folders that each contain the first file of the same split; empty if no split begins in more than one folder. */
+function ownConfigurations(paths: readonly string[]): string[] {
+  const bySplit = new Map<string, Set<string>>();
+  for (const path of paths) {
+    const [found, folder = "", split = ""] = FIRST_OF_SPLIT.exec(path) ?? [];
+    if (found !== undefined) bySplit.set(split, (bySplit.get(split) ?? new Set()).add(folder));
+  }
+  const several = [...bySplit.values()].filter(({ size }) => size > 1);
+  return [...new Set(several.flatMap((folders) => [...folders]))];
+}
+
+/** The parquet files of the only or default configuration: others often hold the same pictures. Empty if there is no such one. */
+function ownParquet(paths: readonly string[]): string[] {
+  const folders = ownConfigurations(paths);
+  if (folders.length === 0) return trainFiles(paths);
+  const chosen = DEFAULT_FOLDERS.find((folder) => folders.includes(folder));
+  return trainFiles(paths.filter((path) => chosen !== undefined && dirname(path) === chosen));
 }
 
 /** The files of `train` if there are any, else all. */

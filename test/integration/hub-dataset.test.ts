@@ -160,6 +160,19 @@ describe("the layouts of a data set on the Hub", () => {
     expect(downloads(hub)).toEqual(["0.png", "metadata.parquet"]);
   });
 
+  it("reads the default one of several configurations, and none where no one is the default", async () => {
+    const { server } = await datasetHub({ ...parquet, [`large/${train.slice(5)}`]: part(train) });
+    expect(await texts()).toEqual(four);
+    server.commit({
+      [`large/${train.slice(5)}`]: part(train),
+      [`small/${train.slice(5)}`]: part(train),
+      [`small/${test.slice(5)}`]: part(test),
+    });
+    await expect(texts()).rejects.toThrow(
+      `${name}: expected parquet files of one configuration, or of one in a folder data or default, but found large, small; download the files of one and name their folder`,
+    );
+  });
+
   it("asks which of several to read, before any is downloaded", async () => {
     const hub = await datasetHub({ ...parquet, ...tars });
     await expect(texts()).rejects.toThrow(
