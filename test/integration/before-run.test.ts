@@ -60,7 +60,7 @@ describe("pixart train --dry-run", () => {
       ].join("\n"),
     );
     expect(stderr).toMatch(
-      /\nMemory: at least \d+ MB, in stage "\w+" \(models \d+ MB, gradients \d+ MB, optimizer \d+ MB, averages \d+ MB\) and activations on top; [\d.]+ GB are available\n/,
+      /\nMemory: at least \d+ MB, in stage "\w+" \(models \d+ MB, gradients \d+ MB, optimizer \d+ MB, averages \d+ MB(, pictures \d+ MB in main memory)?\) and activations on top; [\d.]+ GB are available\n/,
     );
     expect(stderr).toMatch(
       /\nDisk: \d+ MB of checkpoints, \d+ MB of latents, \d+ MB of captions; [\d.]+ GB are free in /,

@@ -245,6 +245,14 @@ it.each<[string, Partial<TrainConfig>, readonly string[]]>([
     ],
   ],
   [
+    "a transform that an autoencoder's stage does not do",
+    { stages: [{ ...autoencoder, transform: { crop: "random", horizontalFlip: 0.5 } }, words] },
+    [
+      'Expected "center", since an autoencoder\'s pictures are resized and cut once, before the first step, for stages.0.transform.crop but received "random".',
+      "Expected 0, since an autoencoder's pictures are resized and cut once, before the first step, for stages.0.transform.horizontalFlip but received 0.5.",
+    ],
+  ],
+  [
     "a side that the autoencoder does not halve twice",
     { stages: [{ ...autoencoder, resolution: 34 }] },
     [

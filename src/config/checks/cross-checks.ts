@@ -201,6 +201,21 @@ function* lossTypes({ stages }: ParsedConfig): Generator<string> {
   }
 }
 
+/** An autoencoder learns from squares that are cut once, in the way of {@link PLAIN}. */
+function* autoencoderTransform(
+  { transform }: Pick<ParsedConfig["stages"][number], "transform">,
+  i: number,
+): Generator<string> {
+  for (const [key, plain] of Object.entries(PLAIN)) {
+    const value = transform[key as keyof typeof PLAIN];
+    if (value === plain) continue;
+    const what = `${JSON.stringify(plain)}, since an autoencoder's pictures are resized and cut once, before the first step,`;
+    yield expected(what, ["stages", i, "transform", key], value);
+  }
+}
+
+const PLAIN = { resample: "lanczos", crop: "center", horizontalFlip: 0 } as const;
+
 function* stageFields({ stages, transformer, autoencoder }: ParsedConfig): Generator<string> {
   for (const [i, stage] of stages.entries()) {
     const { warmupSteps } = stage.schedule;
@@ -208,7 +223,8 @@ function* stageFields({ stages, transformer, autoencoder }: ParsedConfig): Gener
       const what = `at most the stage's ${stage.steps} steps`;
       yield expected(what, ["stages", i, "schedule", "warmupSteps"], warmupSteps);
     }
-    if (stage.kind !== "autoencoder") yield* denoisingChecks(stage, i);
+    if (stage.kind === "autoencoder") yield* autoencoderTransform(stage, i);
+    else yield* denoisingChecks(stage, i);
     if (stage.shardOptimizer && stage.optimizer.type === "prodigy") {
       const what = "false, since Prodigy looks at all gradients at once,";
       yield expected(what, ["stages", i, "shardOptimizer"], true);

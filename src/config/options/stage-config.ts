@@ -127,7 +127,7 @@ export interface StageConfig {
   readonly validateEvery?: number | Epochs | null;
   /** Protection against loss spikes; null turns it off. */
   readonly spikes?: SpikesConfig | null;
-  /** How pictures are made into squares of the resolution. */
+  /** How pictures are made into squares of the resolution. The stage of an autoencoder takes only the defaults. */
   readonly transform?: TransformConfig;
 }
 

@@ -52,6 +52,7 @@ describe("stageFootprint", () => {
         classCount: 6,
         vocabSize: 64,
         pictures,
+        heldout: 0,
       });
       const folder = join(root, "run", "checkpoints", name, "step-00000001");
       const real = readdirSync(folder).reduce(
@@ -68,6 +69,16 @@ describe("stageFootprint", () => {
       );
     },
   );
+
+  it("counts the pictures that an autoencoder's stage holds, as read and as a tensor", async () => {
+    const resolved = resolveEpochs(resolveConfig(config, "tiny.json"), () => 16);
+    const [first, second] = resolved.stages;
+    if (first === undefined || second === undefined) throw new Error("no such stages");
+    const facts = { classCount: 6, vocabSize: 64, pictures: ["a", "b", "c"], heldout: 2 };
+    const ofFirst = await stageFootprint(resolved, first, facts);
+    expect(ofFirst.memory.pictures).toBe(2 * 5 * first.resolution * first.resolution * 3);
+    expect((await stageFootprint(resolved, second, facts)).memory.pictures).toBe(0);
+  });
 
   // Counts from the released files: diffusers' PixArt-XL-2, its autoencoder and T5-XXL's encoder.
   const released = (...stages: readonly object[]): ReturnType<typeof stageFootprint> => {
@@ -94,7 +105,8 @@ describe("stageFootprint", () => {
     );
     const last = resolved.stages.at(-1);
     if (last === undefined) throw new Error("no such stage");
-    return stageFootprint(resolved, last, { classCount: 1000, vocabSize: 32128, pictures: [] });
+    const facts = { classCount: 1000, vocabSize: 32128, pictures: [], heldout: 0 };
+    return stageFootprint(resolved, last, facts);
   };
 
   it("knows how large the paper's model is without making it", async () => {

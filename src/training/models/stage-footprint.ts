@@ -51,6 +51,8 @@ export interface StageFootprint {
     readonly gradients: number;
     readonly optimizer: number;
     readonly averages: number;
+    /** Pictures as 8-bit values, which an autoencoder's stage holds twice when they have been read; 0 for other stages. */
+    readonly pictures: number;
   };
   /** Bytes of a frozen text encoder that is loaded only to encode captions; 0 if there is none. */
   readonly encoder: number;
@@ -68,6 +70,8 @@ export interface ShapeFacts {
   readonly vocabSize: number;
   /** Names of the pictures that the stage trains on. */
   readonly pictures: readonly string[];
+  /** Number of pictures that are held out. */
+  readonly heldout: number;
 }
 
 const onMeta = <T>(build: () => T): T => construct({ device: "meta" }, build);
@@ -205,7 +209,7 @@ async function shapesWith(
   vae: AutoencoderKL,
   config: ResolvedConfig,
   stage: ResolvedStage,
-  { classCount, vocabSize }: ShapeFacts,
+  { classCount, vocabSize, pictures, heldout }: ShapeFacts,
 ): Promise<StageFootprint> {
   const size = stage.resolution / autoencoderFactor(vae);
   const latents = { channels: vae.config.latentChannels, size };
@@ -214,7 +218,10 @@ async function shapesWith(
     requireBatch(stage.name, stage.batchSize, 4 * stage.resolution ** 2);
     const parts = { model: vae, models: [vae], held: new Map([["vae", vae]]), added: none };
     const trained = prefixed("vae", vae);
-    return shapesOf(stage, { ...parts, trained }, { encoder: 0, latents: null, captions: null });
+    const features = { encoder: 0, latents: null, captions: null };
+    const shapes = shapesOf(stage, { ...parts, trained }, features);
+    const read = 3 * stage.resolution ** 2 * (pictures.length + heldout);
+    return { ...shapes, memory: { ...shapes.memory, pictures: 2 * read } };
   }
   if (stage.kind === "class-conditional") {
     const classes = Math.max(1, classCount);
@@ -303,6 +310,7 @@ function shapesOf(
       gradients: bytesOf(specsOf(trained)),
       optimizer: bytesOf(state),
       averages: averages === undefined ? 0 : bytesOf(averages),
+      pictures: 0,
     },
     checkpoint: new Map([
       ["weights", specsOf(weights)],

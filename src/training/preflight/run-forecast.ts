@@ -67,8 +67,9 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
     "vocabSize" in config.tokenizer ? config.tokenizer.vocabSize : (tokenizer?.vocabSize ?? 0);
   const shapes = new Map<ResolvedStage, StageFootprint>();
   for (const stage of config.stages) {
-    const pictures = stageExamples(stage, data).train.map(({ file }) => file);
-    const facts = { classCount: data.classCount, vocabSize, pictures };
+    const { train, heldout } = stageExamples(stage, data);
+    const pictures = train.map(({ file }) => file);
+    const facts = { classCount: data.classCount, vocabSize, pictures, heldout: heldout.length };
     shapes.set(stage, await stageFootprint(config, stage, facts));
   }
   const features = forecastFeatures(config, data, shapes, tokenizer);
@@ -83,7 +84,7 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
     shapes,
     processes,
     memory: {
-      ...largest(shapes, captionsCached),
+      ...largest(shapes, captionsCached, device),
       available: memoryOf(device, processes),
     },
     checkpoints,
@@ -95,16 +96,21 @@ export async function forecastRun(options: ForecastOptions): Promise<RunForecast
   };
 }
 
-/** Bytes in memory throughout a stage's training. */
-const trainingMemory = ({ memory }: StageFootprint): number =>
-  memory.models + memory.gradients + memory.optimizer + memory.averages;
+/** Bytes in a device's memory throughout a stage's training. Pictures stay in main memory. */
+const trainingMemory = ({ memory }: StageFootprint, device: Device): number =>
+  memory.models +
+  memory.gradients +
+  memory.optimizer +
+  memory.averages +
+  (device === "cpu" ? memory.pictures : 0);
 
 function largest(
   shapes: RunForecast["shapes"],
   captionsCached: boolean,
+  device: Device,
 ): Omit<RunForecast["memory"], "available"> {
   const all = [...shapes].flatMap(([stage, each]) => [
-    { stage, bytes: trainingMemory(each), isEncoding: false },
+    { stage, bytes: trainingMemory(each, device), isEncoding: false },
     // While captions are encoded the models are already in memory; gradients and the rest come later.
     ...(captionsCached || each.encoder === 0
       ? []
@@ -151,7 +157,7 @@ function wordsOf({ memory, shapes }: RunForecast): string {
   const { stage, isEncoding } = memory;
   const each = shapes.get(stage);
   if (each === undefined) throw new InternalError(`Expected the shapes of stage "${stage.name}"`);
-  const { models, gradients, optimizer, averages } = each.memory;
+  const { models, gradients, optimizer, averages, pictures } = each.memory;
   if (isEncoding) {
     return `for encoding the captions of stage "${stage.name}" (text encoder ${formatBytes(each.encoder)}, other models ${formatBytes(models)})`;
   }
@@ -160,6 +166,7 @@ function wordsOf({ memory, shapes }: RunForecast): string {
     `gradients ${formatBytes(gradients)}`,
     `optimizer ${formatBytes(optimizer)}`,
     ...(averages > 0 ? [`averages ${formatBytes(averages)}`] : []),
+    ...(pictures > 0 ? [`pictures ${formatBytes(pictures)} in main memory`] : []),
   ];
   return `in stage "${stage.name}" (${parts.join(", ")}) and activations on top`;
 }
@@ -200,6 +207,9 @@ function memoryAdvice(config: ResolvedConfig, { memory, shapes }: RunForecast): 
     ...(parts !== undefined && parts.averages > 0 ? [`keep no averages (${place}.ema null)`] : []),
     ...(parts !== undefined && parts.optimizer > parts.gradients
       ? [`take an optimizer with less state (${place}.optimizer.type "adafactor" or "lion")`]
+      : []),
+    ...(parts !== undefined && parts.pictures > parts.models
+      ? [`train the autoencoder on fewer or smaller pictures (${place}.resolution)`]
       : []),
     "take a smaller model or a larger machine",
   ];
