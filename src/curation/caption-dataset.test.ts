@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -151,6 +151,94 @@ describe("captionDataset", () => {
     expect(await said()).toEqual([["a.png", "an a", "dense 1"]]);
     expect(await jsonl(join(folder, "metadata.before-captions.jsonl"))).toEqual([
       '{"file_name": "a.png", "text": "an a"}',
+    ]);
+  });
+
+  it("asks again when overwriting, and keeps every file that it replaces", async () => {
+    await files({ "a.png": true, "metadata.jsonl": '{"file_name": "a.png", "text": "an a"}\n' });
+    await caption();
+    const corrected = '{"file_name": "a.png", "text": "an a", "dense_text": "corrected"}\n';
+    await files({ "metadata.jsonl": corrected });
+    const again = { inJournal: 0, wanted: 1, requests: 1 };
+    expect(await caption({ overwrite: true })).toMatchObject(again);
+    expect(await said()).toEqual([["a.png", "an a", "dense 1"]]);
+    expect(await caption({ overwrite: true })).toMatchObject(again);
+    expect(await said()).toEqual([["a.png", "an a", "dense 2"]]);
+    const kept = ["", "-2", "-3"].map((number) => `metadata.before-captions${number}.jsonl`);
+    const names = await readdir(folder);
+    expect(names.filter((name) => name.startsWith("metadata.before")).sort()).toEqual(kept.sort());
+    expect(await readFile(join(folder, "metadata.before-captions-2.jsonl"), "utf8")).toBe(
+      corrected,
+    );
+    expect(await jsonl(join(folder, "metadata.before-captions-3.jsonl"))).toEqual([
+      expect.stringContaining("dense 1"),
+    ]);
+  });
+
+  it("continues an overwrite that was stopped, but not over corrections since", async () => {
+    const names = ["a", "b", "c"].map((name) => `${name}.png`);
+    const line = (name: string, dense: string): string =>
+      JSON.stringify({ file_name: name, text: "x", dense_text: dense });
+    const table = (...dense: string[]): string =>
+      dense.map((text, i) => `${line(names[i] ?? "", text)}\n`).join("");
+    await files({
+      ...Object.fromEntries(names.map((name) => [name, true] as const)),
+      "metadata.jsonl": table("old", "old", "old"),
+    });
+    const overwrite = { overwrite: true, concurrency: 1 };
+    expect(await caption({ ...overwrite, maxRequests: 2 })).toMatchObject({ stopped: "budget" });
+    expect((await said()).map((row) => (row as string[])[2])).toEqual([
+      "dense 0",
+      "dense 1",
+      "old",
+    ]);
+    // As a killed process leaves it: the first answer is not written yet. The second was corrected.
+    await files({ "metadata.jsonl": table("old", "corrected", "old") });
+    expect(await caption({ ...overwrite, maxRequests: 1 })).toMatchObject({
+      inJournal: 1,
+      wanted: 2,
+    });
+    expect((await said()).map((row) => (row as string[])[2])).toEqual([
+      "dense 0",
+      "dense 2",
+      "old",
+    ]);
+    await files({ "metadata.jsonl": table("dense 0", "corrected again", "old") });
+    // An answer that fails leaves the correction alone, and the overwrite open.
+    server.reply = ({ index }) =>
+      index === 3 ? { status: 400, body: { error: { message: "no" } } } : completion(`d ${index}`);
+    expect(await caption(overwrite)).toMatchObject({ inJournal: 1, wanted: 2, left: 0 });
+    expect((await said()).map((row) => (row as string[])[2])).toEqual([
+      "dense 0",
+      "corrected again",
+      "d 4",
+    ]);
+    expect(await caption(overwrite)).toMatchObject({ inJournal: 2, wanted: 1, failures: [] });
+    expect(await caption(overwrite)).toMatchObject({ inJournal: 0, wanted: 3 });
+  });
+
+  it("keeps what is written by hand while it runs", async () => {
+    const lines = (dense: string): string =>
+      `{"file_name": "a.png", "text": "an a"${dense}}\n{"file_name": "b.png", "text": "a b"}\n`;
+    await files({ "a.png": true, "b.png": true, "metadata.jsonl": lines("") });
+    const byHand = lines(', "dense_text": "by hand"');
+    server.reply = ({ index }) => {
+      writeFileSync(join(folder, "metadata.jsonl"), byHand);
+      return completion(`dense ${index}`);
+    };
+    await caption({ concurrency: 1 });
+    expect((await said()).map((row) => (row as string[])[2])).toEqual(["by hand", "dense 1"]);
+  });
+
+  it("writes into every line of a picture", async () => {
+    const both = ["one", "two"].map((text) =>
+      JSON.stringify({ file_name: "a.png", text, dense_text: "old" }),
+    );
+    await files({ "a.png": true, "metadata.jsonl": `${both.join("\n")}\n` });
+    await caption({ overwrite: true });
+    expect(await jsonl()).toEqual(both.map((line) => line.replace("old", "dense 0")));
+    expect((await readDataset(folder)).entries).toMatchObject([
+      { text: "one", columns: { text: ["one", "two"], dense_text: "dense 0" } },
     ]);
   });
 

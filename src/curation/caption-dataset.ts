@@ -3,7 +3,7 @@ import type { DatasetEntry, DatasetLayout, DatasetOptions, Unreadable } from "..
 import { readDataset } from "../data/read-dataset.ts";
 import { withLock } from "../files/locks/with-lock.ts";
 import { ImageError, RgbImage } from "../images/index.ts";
-import { CaptionJournal } from "./caption-journal.ts";
+import { CaptionJournal, type JournalAnswer } from "./caption-journal.ts";
 import {
   type CaptionPicturesOptions,
   type CaptionRun,
@@ -12,6 +12,7 @@ import {
 } from "./caption-pictures.ts";
 import { type CaptionTarget, captionTarget, journalPath } from "./caption-target.ts";
 import type { ChatEndpoint } from "./chat-endpoint.ts";
+import { denseCaptionOf } from "./dense-caption.ts";
 import { type ReviewedPicture, THUMBNAIL_PX, writeReviewPage } from "./review-page.ts";
 import {
   type DenseCaptions,
@@ -27,7 +28,10 @@ export interface CaptionDatasetOptions extends CaptionPicturesOptions {
   readonly out?: string | undefined;
   /** Where answers are stored, instead of `captions-journal.jsonl` in the folder or next to `out`. */
   readonly journal?: string | undefined;
-  /** Also sends pictures that already have a dense caption, and replaces it. */
+  /**
+   * Also sends pictures that already have a dense caption, and replaces it. Answers from before the overwrite do not count; after
+   * one that was stopped or had failures, the next call continues it.
+   */
   readonly overwrite?: boolean;
   /** An HTML file for reviewing the captions; overwritten if it exists. */
   readonly sheet?: string | undefined;
@@ -42,7 +46,7 @@ export interface CaptionPlan {
   readonly pictures: number;
   /** Pictures that already have a dense caption in the data set, and keep it. */
   readonly haveOne: number;
-  /** Pictures with an answer in the journal from an earlier run. */
+  /** Pictures with an answer in the journal from an earlier run; when overwriting, since the overwrite began. */
   readonly inJournal: number;
   /** Pictures to send. */
   readonly wanted: number;
@@ -83,8 +87,13 @@ export async function captionDataset(
   return withLock(`${path}.lock`, options.onWait ?? (() => {}), async () => {
     const { model } = endpoint;
     using journal = await CaptionJournal.open(path, { model, prompt: options.prompt });
-    const open = dataset.entries.filter((entry) => options.overwrite || !hasDense(entry));
-    const wanted = open.filter(({ file }) => !journal.captions.has(file));
+    if (options.overwrite) journal.beginOverwrite();
+    const open = dataset.entries.filter(
+      (entry) => options.overwrite || denseCaptionOf(entry) === undefined,
+    );
+    const answerFor = (entry: DatasetEntry): JournalAnswer | undefined =>
+      usable(journal.captions.get(entry.file), entry);
+    const wanted = open.filter((entry) => answerFor(entry) === undefined);
     const plan: CaptionPlan = {
       pictures: dataset.entries.length,
       haveOne: dataset.entries.length - open.length,
@@ -94,16 +103,17 @@ export async function captionDataset(
     };
     options.onPlan?.(plan);
     const run = await captionPictures(wanted, endpoint, journal, options);
-    // Existing captions may have been corrected by hand since, so they stay.
-    const captions: DenseCaptions = new Map(
-      open.flatMap(({ file }) => {
-        const answer = journal.captions.get(file);
-        return answer === undefined ? [] : [[file, answer] as const];
+    const captions = new Map(
+      open.flatMap((entry) => {
+        const answer = answerFor(entry);
+        return answer === undefined ? [] : [[entry.file, answer] as const];
       }),
     );
     const result = await write(location, dataset.entries, captions, target, run, options);
+    const isComplete = run.stopped === undefined && run.failures.length === 0;
+    if (options.overwrite && isComplete) journal.endOverwrite();
     if (options.sheet !== undefined) {
-      const rows = await reviewed(dataset.entries, captions, journal.captions);
+      const rows = await reviewed(dataset.entries, captions);
       await writeReviewPage(options.sheet, `Captions of ${dataset.location}`, rows);
     }
     return {
@@ -112,15 +122,18 @@ export async function captionDataset(
       ...plan,
       ...run,
       failures: [...dataset.unreadable, ...run.failures],
-      cut: [...captions.keys()].filter((file) => journal.captions.get(file)?.cut).length,
+      cut: [...captions.values()].filter(({ cut }) => cut).length,
       journal: path,
       result: result ?? null,
     };
   });
 }
 
-function hasDense({ columns: { dense_text: dense } }: DatasetEntry): boolean {
-  return typeof dense === "string" && dense.trim() !== "";
+/** An answer, unless the picture has got another dense caption since it was asked for: someone may have written that by hand. */
+function usable(answer: JournalAnswer | undefined, entry: DatasetEntry): JournalAnswer | undefined {
+  const dense = denseCaptionOf(entry);
+  const isKnown = dense === undefined || dense === answer?.caption || dense === answer?.replaces;
+  return isKnown ? answer : undefined;
 }
 
 /** A new data set is written once every picture was sent: an existing folder is never changed. */
@@ -144,10 +157,11 @@ async function write(
 /** A sample of the captioned pictures, spread evenly over the set. */
 async function reviewed(
   entries: readonly DatasetEntry[],
-  captions: DenseCaptions,
-  answers: CaptionJournal["captions"],
+  captions: ReadonlyMap<string, JournalAnswer>,
 ): Promise<ReviewedPicture[]> {
-  const captioned = entries.filter((entry) => captions.has(entry.file) || hasDense(entry));
+  const captioned = entries.filter(
+    (entry) => captions.has(entry.file) || denseCaptionOf(entry) !== undefined,
+  );
   const step = Math.max(1, captioned.length / REVIEWED);
   const count = Math.min(REVIEWED, captioned.length);
   const rows: ReviewedPicture[] = [];
@@ -155,9 +169,8 @@ async function reviewed(
     const entry = captioned[Math.floor(i * step)];
     const image = entry && (await thumbnailOf(entry));
     if (entry === undefined || image === undefined) continue;
-    const { file, text, columns } = entry;
-    const dense = captions.get(file)?.caption ?? String(columns.dense_text);
-    const cut = captions.has(file) && answers.get(file)?.cut === true;
+    const { file, text } = entry;
+    const { caption: dense = denseCaptionOf(entry) ?? "", cut = false } = captions.get(file) ?? {};
     rows.push({ file, image, raw: text, dense, cut });
   }
   return rows;

@@ -81,6 +81,49 @@ describe("CaptionJournal", () => {
     expect(journal.captions.get("2999.png")?.caption).toBe("ä".repeat(500));
   });
 
+  it("counts only answers since an overwrite began, until it has ended", async () => {
+    const path = join(work, "overwrite.jsonl");
+    const known = async (overwrite: boolean, given = asked): Promise<string[]> => {
+      using journal = await CaptionJournal.open(path, given);
+      if (overwrite) journal.beginOverwrite();
+      return [...journal.captions].map(([file, { caption }]) => `${file} ${caption}`);
+    };
+    {
+      using journal = await CaptionJournal.open(path, asked);
+      journal.append(answer("a.png", "old"));
+      journal.append(answer("b.png", "old"));
+      journal.beginOverwrite();
+      journal.append({ ...answer("a.png", "new"), replaces: "by hand" });
+      expect([...journal.captions]).toEqual([
+        ["a.png", { caption: "new", cut: false, replaces: "by hand" }],
+      ]);
+    }
+    expect(await known(true)).toEqual(["a.png new"]);
+    expect(await known(false)).toEqual(["a.png new", "b.png old"]);
+    {
+      using other = await CaptionJournal.open(path, { ...asked, prompt: "Else" });
+      expect(other.others).toBe(3);
+      other.beginOverwrite();
+      other.endOverwrite();
+    }
+    {
+      using journal = await CaptionJournal.open(path, asked);
+      journal.beginOverwrite();
+      expect(journal.captions.get("a.png")).toMatchObject({ replaces: "by hand" });
+      journal.endOverwrite();
+    }
+    expect(await known(false)).toEqual(["a.png new", "b.png old"]);
+    expect(await known(true)).toEqual([]);
+    const marks = readFileSync(path, "utf8").match(/"overwrite":"\w+"/g);
+    expect(marks?.map((mark) => mark.slice(13, -1))).toEqual([
+      "begins",
+      "begins",
+      "ends",
+      "ends",
+      "begins",
+    ]);
+  });
+
   it("refuses a line that is no answer", async () => {
     const path = join(work, "bad.jsonl");
     writeFileSync(path, '\n{"file": "a.png"}\n');

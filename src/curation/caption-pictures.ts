@@ -7,6 +7,7 @@ import { fitted, ImageError, RgbImage } from "../images/index.ts";
 import type { CaptionJournal } from "./caption-journal.ts";
 import type { ChatAnswer } from "./chat-answer.ts";
 import type { ChatEndpoint } from "./chat-endpoint.ts";
+import { denseCaptionOf } from "./dense-caption.ts";
 import { EndpointError } from "./endpoint-error.ts";
 
 /** Placeholder for the picture's raw caption in a prompt, as in PixArt-alpha's tools/VLM_caption_lightning.py. */
@@ -67,7 +68,12 @@ export async function captionPictures(
     try {
       const answer = await run.ask(entry, promptFor(entry, options.prompt));
       if (answer === undefined) return;
-      journal.append({ ...answer, file: entry.file, tokens: answer.tokens ?? null });
+      journal.append({
+        ...answer,
+        file: entry.file,
+        replaces: denseCaptionOf(entry),
+        tokens: answer.tokens ?? null,
+      });
       answered += 1;
       inARow = 0;
     } catch (error) {

@@ -84,11 +84,17 @@ function bodyFields(json: string): Record<string, unknown> {
 
 function describePlan(
   { pictures, haveOne, inJournal, wanted, otherAnswers }: CaptionPlan,
-  { endpoint, model, concurrency }: CaptionOptions,
+  { endpoint, model, concurrency, overwrite }: CaptionOptions,
 ): string {
   const notes = [
     ...(haveOne > 0 ? [`${haveOne} have a dense caption (--overwrite asks for them too)`] : []),
-    ...(inJournal > 0 ? [`${inJournal} have an answer in the journal`] : []),
+    ...(inJournal > 0
+      ? [
+          overwrite
+            ? `${inJournal} have an answer in the journal since this overwrite began (another --journal asks for all)`
+            : `${inJournal} have an answer in the journal`,
+        ]
+      : []),
     ...(otherAnswers > 0 ? [`${otherAnswers} answers there are from another model or prompt`] : []),
   ];
   const where = shownAddress(endpointAddress(endpoint));
