@@ -1,6 +1,6 @@
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import type { World } from "../distributed/index.ts";
-import { DatasetError, InternalError } from "../errors/index.ts";
+import { InternalError } from "../errors/index.ts";
 import { PixArtTransformer2DModel } from "../models/index.ts";
 import { construct } from "../nn/index.ts";
 import { LazyModel } from "../pipelines/index.ts";
@@ -128,11 +128,6 @@ export async function prepareStage(
       controls,
       prior: data.prior.length === 0 ? undefined : await openPrior(),
     });
-  if (data.classCount === 0) {
-    throw new DatasetError(
-      `Stage "${stage.name}" needs classes, but the data set ${config.dataset.folder} has no "class" column. Add one, or leave the stage out`,
-    );
-  }
   const size = stage.resolution / autoencoderFactor(vae);
   const shape = { channels: vae.config.latentChannels, size };
   const dit = buildDiT(config, shape, data.classCount).to({ device: models.device });

@@ -95,6 +95,22 @@ describe("pixart train --dry-run", () => {
     expect(stderr).toContain("Warning: The run needs at least");
   });
 
+  it("refuses stages whose classes or pictures are missing, before the first of them begins", async () => {
+    const named = inRoot("named-classes");
+    cpSync(data, named, { recursive: true });
+    const table = readFileSync(join(data, "metadata.jsonl"), "utf8");
+    writeFileSync(join(named, "metadata.jsonl"), table.replace(/"class":(\d)/g, '"class":"c$1"'));
+    const path = write("named-classes", { ...base, dataset: { ...base.dataset, folder: named } });
+    for (const flags of [["--dry-run"], []]) {
+      await expect(
+        pixartHere("train", path, "--work-dir", inRoot("unclassed"), ...flags),
+      ).rejects.toThrow(
+        `Stage "pixels" needs classes, but the "class" of the pictures chosen from ${named} is not numeric: the first is "c0". Write a number for each class, or leave the stage out`,
+      );
+    }
+    expect(existsSync(inRoot("unclassed"))).toBe(false);
+  });
+
   it("loads no text encoder, and says what encoding would take", async () => {
     const load = vi.spyOn(T5EncoderModel, "fromPretrained");
     const config = write("frozen-dry", pretrainedConfig(data, encoders, inRoot("frozen-cache")));

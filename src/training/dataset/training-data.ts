@@ -199,6 +199,7 @@ export function stageExamples(
 /** The curated part: things drawn in every style, which are common and well drawn. Everything if there are no styles. */
 export function curated(examples: readonly Example[], all: readonly Example[]): Example[] {
   const styles = new Set(all.flatMap(({ style }) => style ?? []));
+  if (styles.size === 0) return [...examples];
   const seen = new Map<string, Set<string>>();
   for (const { thing, style } of all) {
     if (thing === undefined || style === undefined) continue;
