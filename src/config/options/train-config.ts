@@ -62,7 +62,10 @@ export interface DatasetConfig {
   readonly things?: number | readonly string[] | "demo" | null;
   /** Uses only the pictures of these styles; null uses all. Default null. */
   readonly styles?: readonly string[] | null;
-  /** Chance of training a batch on its dense captions instead of the short ones. Default 0.5. */
+  /**
+   * Chance of training a batch on its dense captions instead of the short ones. With an `instancePrompt` there are none. Default
+   * 0.5.
+   */
   readonly denseCaptionProbability?: number;
   /** Chance of training a picture on the empty caption, for guidance. Default 0.1. */
   readonly captionDropout?: number;

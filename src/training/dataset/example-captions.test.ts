@@ -35,8 +35,20 @@ describe("captions of examples", () => {
       ["one", "a long one"],
       ["x", "y", "long"],
     ]);
-    const own = await examples(LINES.slice(0, 1), "sks");
-    expect(own.map(captionsOfExample)).toEqual([["sks", "sks"]]);
+    const own = await examples(LINES, "sks");
+    expect(own.map(captionsOfExample)).toEqual(LINES.map(() => ["sks", "sks"]));
+  });
+
+  it("are the class prompt alone for DreamBooth's class pictures", async () => {
+    await examples(LINES.slice(1), "class");
+    const { prior } = await loadTrainingData({
+      ...{ folder: join(work, "class"), things: null, styles: null },
+      ...{ classFolder: join(work, "class"), classPrompt: "a dog" },
+    });
+    expect(prior.map(captionsOfExample)).toEqual([
+      ["a dog", "a dog"],
+      ["a dog", "a dog"],
+    ]);
   });
 
   it("are dense where a picture has that and the batch takes them, else one of several", () => {

@@ -30,7 +30,7 @@ export interface Example {
   readonly shortCaption: string;
   /** All its short captions, the main one first, if the data set has several. */
   readonly shortCaptions?: readonly string[] | undefined;
-  /** The short caption if the data has no dense one. */
+  /** The short caption if the data has no dense one, or if one prompt replaces all captions. */
   readonly denseCaption: string;
   /** The thing it shows, if the data says so. */
   readonly thing: string | undefined;
@@ -151,14 +151,15 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
   ].sort((a, b) => (a < b ? -1 : 1));
   const labels = new Map(classes.map((value, label) => [value, label]));
   const contents = new PictureContents();
-  const example = (entry: DatasetEntry): Example => ({
+  // One prompt for all pictures replaces every caption, the dense one too.
+  const example = (entry: DatasetEntry, prompt: string | null | undefined): Example => ({
     file: entry.file,
     ...rememberedIn(contents, entry),
     control: entry.control && rememberedIn(contents, entry.control),
     size: once(() => contents.size(entry)),
     shortCaption: entry.text,
     ...severalCaptions(entry),
-    denseCaption: textColumn(entry, "dense_text") ?? entry.text,
+    denseCaption: prompt ?? textColumn(entry, "dense_text") ?? entry.text,
     thing: textColumn(entry, "thing"),
     group: textColumn(entry, "group"),
     style: textColumn(entry, "style"),
@@ -167,7 +168,8 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
   const isMarked = entries.some(isHeldOut);
   const isKept = (entry: DatasetEntry): boolean =>
     isMarked ? isHeldOut(entry) : shareOf(entry.file) < (config.heldoutShare ?? 0);
-  const train = entries.filter((entry) => !isKept(entry)).map(example);
+  const own = (entry: DatasetEntry): Example => example(entry, instancePrompt);
+  const train = entries.filter((entry) => !isKept(entry)).map(own);
   if (train.length === 0) {
     throw new DatasetError(
       `Nothing to train on is left in ${dataset.location} (${dataset.captioned} captioned pictures) after choosing things and styles and holding pictures out${dataset.splits.length > 0 ? `. Its splits: ${describeSplits(dataset.splits)}` : ""}`,
@@ -175,8 +177,8 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
   }
   return {
     train,
-    heldout: entries.filter(isKept).map(example),
-    prior: dataset.classEntries.map(example),
+    heldout: entries.filter(isKept).map(own),
+    prior: dataset.classEntries.map((entry) => example(entry, classPrompt)),
     classCount: classes.length,
     dataset,
     contents,
