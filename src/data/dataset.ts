@@ -31,6 +31,8 @@ export interface DatasetEntry {
   /** Its location, for messages: an absolute path; in a container followed by `#` and the name or row. */
   readonly path: string;
   readonly text: string;
+  /** All captions, `text` first, if there are several. */
+  readonly captions?: readonly string[] | undefined;
   /** Other metadata: `dense_text`, `thing`, `style`, `class`, `split` and any other column. */
   readonly columns: Readonly<Record<string, unknown>>;
   /** The file's bytes, read again on every call: entries hold none. Throws ImageError, naming `path`. */

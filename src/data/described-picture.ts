@@ -10,6 +10,8 @@ export interface DescribedPicture {
   readonly fileName: string;
   /** The caption; undefined if the line has none. */
   readonly text: string | undefined;
+  /** All captions, `text` first, if there are several. */
+  readonly captions: readonly string[] | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
 }
 
@@ -70,7 +72,7 @@ export function describedText(
   record: Readonly<Record<string, unknown>>,
   names: ColumnNames,
   imageColumn?: string,
-): Pick<DescribedPicture, "text" | "columns"> {
+): Pick<DescribedPicture, "text" | "captions" | "columns"> {
   const textColumn =
     textColumnOf(Object.keys(record), names) ?? names.textColumn ?? TEXT_COLUMNS[0];
   const value = record[textColumn];
@@ -79,8 +81,9 @@ export function describedText(
   );
   // A list of captions becomes the column `text` whatever its name, unless a column of that name holds something else.
   const captions = captionsIn(where, textColumn, value);
-  if (captions.length > 1) columns["text" in columns ? textColumn : "text"] = value;
-  return { text: captions[0], columns };
+  if (captions.length < 2) return { text: captions[0], captions: undefined, columns };
+  columns["text" in columns ? textColumn : "text"] = value;
+  return { text: captions[0], captions, columns };
 }
 
 /** The captions in a text or a list of texts. */

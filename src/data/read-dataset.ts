@@ -85,7 +85,11 @@ async function readListing(
     ({ text = "" }) => instancePrompt ?? (isBlank(text) ? undefined : text),
   );
   const instead = options.acceptUncaptioned ? "" : undefined;
-  const captioned = pictures.flatMap((picture, i) => withText(picture, texts[i] ?? instead));
+  const captioned = pictures.flatMap((picture, i) =>
+    instancePrompt === undefined
+      ? withText(picture, texts[i] ?? instead)
+      : [withPrompt(picture, instancePrompt)],
+  );
   const entries = await withControls(captioned, options);
   const missingCaption = pictures.flatMap(({ path }, i) => (texts[i] === undefined ? [path] : []));
   const unnamed = unnamedPictures(listing);
@@ -211,8 +215,13 @@ function list(
 function withText(picture: FoundPicture, text: string | undefined): DatasetEntry[] {
   if (text === undefined) return [];
   if (hasText(picture) && picture.text === text) return [picture];
+  return [withPrompt(picture, text)];
+}
+
+/** A picture with another caption in place of all its own. */
+function withPrompt(picture: FoundPicture, text: string): DatasetEntry {
   const { file, path, columns, control } = picture;
-  return [{ file, path, text, columns, control, read: () => picture.read() }];
+  return { file, path, text, columns, control, read: () => picture.read() };
 }
 
 /** Adds the control pictures with the same names, if there is a folder of them. */
@@ -223,9 +232,9 @@ async function withControls(
   if (controlFolder === undefined) return entries;
   const controls = await controlsIn(controlFolder, within);
   return entries.map((entry) => {
-    const { file, path, text, columns } = entry;
+    const { file, path, text, captions, columns } = entry;
     const control = controls.get(stemOf(file));
-    return { file, path, text, columns, control, read: () => entry.read() };
+    return { file, path, text, captions, columns, control, read: () => entry.read() };
   });
 }
 

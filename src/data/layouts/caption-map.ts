@@ -18,7 +18,8 @@ export async function readCaptionMap(
     const record = isRecord ? (value as Record<string, unknown>) : { text: value };
     const described = describedText(where, record, isRecord ? names : {});
     const text = isKohyas(record, names) ? withTags(described.text, record.tags) : described.text;
-    return { where, fileName, ...described, text };
+    const captions = text === described.text ? described.captions : undefined;
+    return { where, fileName, ...described, text, captions };
   });
 }
 

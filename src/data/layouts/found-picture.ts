@@ -15,6 +15,8 @@ export interface FoundPicture {
   readonly file: string;
   readonly path: string;
   readonly text: string | undefined;
+  /** All captions, `text` first, if there are several. */
+  readonly captions: readonly string[] | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
   /** The shard or table that contains it, below the folder; undefined if it is a separate file. */
   readonly container?: string | undefined;
@@ -45,15 +47,18 @@ export class PictureFile implements FoundPicture {
   readonly file: string;
   readonly path: string;
   readonly text: string | undefined;
+  readonly captions: readonly string[] | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
   readonly control: ControlPicture | undefined;
   readonly container: string | undefined;
   readonly #within: Within;
 
-  constructor({ file, path, text, columns, control, container, within }: PictureFileOptions) {
+  constructor(options: PictureFileOptions) {
+    const { file, path, text, captions, columns, control, container, within } = options;
     this.file = file;
     this.path = path;
     this.text = text;
+    this.captions = captions;
     this.columns = columns;
     this.control = control;
     this.container = container;

@@ -60,7 +60,8 @@ export async function listImageFolder(
     else if (!(text instanceof Error)) {
       const control = line?.control === undefined ? undefined : controlFile(line.control, within);
       const [file, columns] = [innerName(root, path), line?.columns ?? {}];
-      pictures.push(new PictureFile({ file, path, text, columns, control, within }));
+      const captions = line?.captions;
+      pictures.push(new PictureFile({ file, path, text, captions, columns, control, within }));
     }
   });
   return { pictures, unreadable, leftOut };

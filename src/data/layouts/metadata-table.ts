@@ -50,7 +50,7 @@ export async function readCaptionLines(
         `${where}: expected a path, a tab and a caption but found "${line.slice(0, 60)}"`,
       );
     const text = captionText(line.slice(tab + 1));
-    return [{ where, fileName: line.slice(0, tab), text, columns: {} }];
+    return [{ where, fileName: line.slice(0, tab), text, captions: undefined, columns: {} }];
   });
 }
 

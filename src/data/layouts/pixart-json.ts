@@ -9,7 +9,7 @@ import { mapConcurrent } from "../map-concurrent.ts";
 import { filesOf } from "./detect-layout.ts";
 import { type FoundPictures, isInnerPath, PictureFile, refusedFile } from "./found-picture.ts";
 import { innerName, type Listing } from "./list-files.ts";
-import { joinLines, SINGLE_COLUMNS } from "./several-captions.ts";
+import { captionsOfList, joinLines, SINGLE_COLUMNS } from "./several-captions.ts";
 
 const OPEN_FILES = 16;
 /**
@@ -67,8 +67,8 @@ export async function listPixArtJson(listing: Listing): Promise<FoundPictures> {
     else if (ratio !== undefined && ratio > most) {
       leftOut.push({ path, reason: `its height over width, ${ratio}, is more than ${most}` });
     } else {
-      const { text, columns } = joinLines(all, "text", SINGLE_COLUMNS);
-      pictures.push(new PictureFile({ file: fileName, path, text, columns, within }));
+      const { text, captions, columns } = joinLines(all, "text", SINGLE_COLUMNS);
+      pictures.push(new PictureFile({ file: fileName, path, text, captions, columns, within }));
     }
   });
   return { pictures, unreadable, leftOut };
@@ -87,7 +87,8 @@ function described(
 ): DescribedPicture {
   const dense = captionText(sharegpt4v ?? "");
   const columns = dense === undefined ? rest : { ...rest, dense_text: dense };
-  return { where, fileName, text: captionText(prompt), columns };
+  const text = captionText(prompt);
+  return { where, fileName, text, captions: captionsOfList(rest.text, text), columns };
 }
 
 /** A path below the pictures' folder with `/` only, as Windows also wrote `\`; undefined if it leads out of the folder. */

@@ -4,17 +4,33 @@ import { formatPythonJson } from "../../files/reading/python-json.ts";
 import { captionText } from "../caption-text.ts";
 import type { DescribedPicture } from "../described-picture.ts";
 
-/** The caption and columns of a picture; the column `text` may hold several captions. */
-type Described = Pick<DescribedPicture, "text" | "columns">;
+/** The captions of a picture. */
+interface Captioned {
+  readonly text: string | undefined;
+  readonly captions?: readonly string[] | undefined;
+}
 
-/** All captions of a picture, the main one first: those listed in its column `text`, if the list belongs to that caption. */
-export function captionsOf({ text, columns: { text: list } }: Described): string[] {
-  if (text === undefined) return [];
+/** All captions of a picture, the main one first. */
+export const captionsOf = ({ text, captions }: Captioned): readonly string[] =>
+  captions ?? (text === undefined ? [] : [text]);
+
+/** The captions in a list that belongs to a caption stored apart from it, which is its first; undefined for any other list. */
+export function captionsOfList(
+  list: unknown,
+  caption: string | undefined,
+): readonly string[] | undefined {
   const texts = (Array.isArray(list) ? list : []).flatMap((item: unknown) =>
     typeof item === "string" ? (captionText(item) ?? []) : [],
   );
-  // The picture's own caption may have been replaced, for example by DreamBooth's.
-  return texts[0] === text ? texts : [text];
+  return texts.length > 1 && texts[0] === caption ? texts : undefined;
+}
+
+/** The columns of a picture with all its captions as a list in `text`, for layouts that store the first one elsewhere. */
+export function columnsWithCaptions({
+  captions,
+  columns,
+}: Captioned & Pick<DescribedPicture, "columns">): Readonly<Record<string, unknown>> {
+  return captions === undefined ? columns : { ...columns, text: captions };
 }
 
 /** Columns with a single value per picture: of several, training could use only one, or would train on held-out pictures. */
@@ -53,6 +69,8 @@ export function joinLines(
     }
     return [name, lines.map((line) => line.columns[name] ?? null)];
   });
-  if (captions.length > 1) columns.push([list, captions]);
-  return { ...first, text: captions[0], columns: Object.fromEntries(columns) };
+  const several = captions.length > 1 ? captions : undefined;
+  if (several !== undefined) columns.push([list, several]);
+  const joined = Object.fromEntries(columns);
+  return { ...first, text: captions[0], captions: several, columns: joined };
 }

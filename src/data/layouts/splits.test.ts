@@ -9,6 +9,7 @@ const picture = (
   file,
   path: file,
   text: "x",
+  captions: undefined,
   columns,
   container,
   read: () => Promise.reject(new Error("not read")),

@@ -88,9 +88,10 @@ const folderOf = ({ container, file }: FoundPicture): string =>
   container === undefined ? file : `${container}/${file}`;
 
 function withSplit(picture: FoundPicture, split: string): FoundPicture {
-  const { file, path, text, container, control, columns } = picture;
+  const { file, path, text, captions, container, control, columns } = picture;
   const read = (): Promise<Uint8Array> => picture.read();
-  return { file, path, text, container, control, columns: { ...columns, split }, read };
+  const placed = { ...columns, split };
+  return { file, path, text, captions, container, control, columns: placed, read };
 }
 
 /** The picture folders that are splits. */

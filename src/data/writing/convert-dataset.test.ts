@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { asyncBufferFromFile, parquetMetadataAsync } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../images/index.ts";
+import { captionsOf } from "../layouts/several-captions.ts";
 import { isHeldOut } from "../layouts/splits.ts";
 import { readDataset } from "../read-dataset.ts";
 import { convertDataset } from "./convert-dataset.ts";
@@ -146,6 +147,21 @@ describe("convertDataset", () => {
         ["a.png", "one", ["one", "two", "three"]],
         ["b.png", "a b", undefined],
       ]);
+    },
+  );
+
+  it.each(["jsonl", "captions", "webdataset", "pixart-json", "csv", "parquet"] as const)(
+    "keeps all captions of a chosen column beside another text as %s",
+    async (to) => {
+      const words = ["one", "two"];
+      const folder = await source(`chosen-${to}`, [{ file_name: "a.png", text: "other", words }]);
+      const read = { textColumn: "words" };
+      expect((await readDataset(folder, read)).entries.map(captionsOf)).toEqual([words]);
+      await convertDataset(folder, join(work, `chosen-${to}-out`), { to, read });
+      const { entries } = await readDataset(join(work, `chosen-${to}-out`));
+      expect(entries.map(captionsOf)).toEqual([words]);
+      const prompted = { ...read, instancePrompt: "one" };
+      expect((await readDataset(folder, prompted)).entries.map(captionsOf)).toEqual([["one"]]);
     },
   );
 

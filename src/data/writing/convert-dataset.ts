@@ -128,7 +128,9 @@ const told =
   (describe: NonNullable<ConvertDatasetOptions["describe"]>) =>
   (entry: DatasetEntry): DatasetEntry => {
     const { file, path } = entry;
-    return { file, path, ...describe(entry), read: () => entry.read() };
+    const { text, columns } = describe(entry);
+    const captions = text === entry.text ? entry.captions : undefined;
+    return { file, path, text, captions, columns, read: () => entry.read() };
   };
 
 function writerOf(
@@ -157,7 +159,7 @@ async function readEntry(
   entry: DatasetEntry,
   unreadable: Unreadable[],
 ): Promise<WrittenPicture | undefined> {
-  const { file, path, text, columns } = entry;
+  const { file, path, text, captions, columns } = entry;
   try {
     const bytes = await entry.read();
     const sniffed = sniffImage(bytes);
@@ -165,7 +167,7 @@ async function readEntry(
       throw new ImageError(path, `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}`);
     }
     const name = PICTURE_NAME.test(file) ? file : `${file}.${EXTENSIONS[sniffed.format]}`;
-    return { file: name, bytes, text, columns };
+    return { file: name, bytes, text, captions, columns };
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     unreadable.push({ path, reason: error.reason });

@@ -4,6 +4,8 @@ export interface WrittenPicture {
   readonly file: string;
   readonly bytes: Uint8Array;
   readonly text: string;
+  /** All captions, `text` first, if there are several. */
+  readonly captions?: readonly string[] | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
 }
 

@@ -12,7 +12,7 @@ import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 /** How a folder of pictures stores its captions. */
 export type CaptionTable = "side-cars" | "jsonl" | "csv" | "captions";
 
-type Row = Pick<WrittenPicture, "file" | "text" | "columns">;
+type Row = Pick<WrittenPicture, "file" | "text" | "captions" | "columns">;
 
 /** Pictures in separate files, with `.txt` files next to them or with one table. */
 export class ImageFolderWriter implements DatasetWriter {
@@ -33,7 +33,9 @@ export class ImageFolderWriter implements DatasetWriter {
       if (this.#table === "side-cars") await writeText(`${stemOf(path)}.txt`, `${text}\n`);
     });
     if (this.#table === "side-cars") return;
-    this.#rows.push(...pictures.map(({ file, text, columns }) => ({ file, text, columns })));
+    this.#rows.push(
+      ...pictures.map(({ file, text, captions, columns }) => ({ file, text, captions, columns })),
+    );
   }
 
   async finish(): Promise<void> {

@@ -41,7 +41,7 @@ export class ParquetDatasetWriter implements DatasetWriter {
   constructor(
     folder: string,
     maxShardBytes: number,
-    rows: readonly Pick<WrittenPicture, "text" | "columns">[],
+    rows: readonly Pick<WrittenPicture, "text" | "captions" | "columns">[],
   ) {
     this.#folder = join(folder, "data");
     this.#maxShardBytes = maxShardBytes;

@@ -3,6 +3,7 @@ import { makeFolder } from "../../files/make-folder.ts";
 import { writeNewFile } from "../../files/new-file.ts";
 import { formatPythonJson } from "../../files/reading/python-json.ts";
 import { pictureSize } from "../../images/index.ts";
+import { columnsWithCaptions } from "../layouts/several-captions.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
@@ -16,26 +17,23 @@ export class PixArtJsonWriter implements DatasetWriter {
   }
 
   async add(pictures: readonly WrittenPicture[]): Promise<void> {
-    const items = await mapConcurrent(
-      pictures,
-      pictures.length,
-      async ({ file, bytes, text, columns }) => {
-        const path = join(this.#folder, "InternImgs", ...file.split("/"));
-        await makeFolder(dirname(path));
-        await writeNewFile(path, [bytes]);
-        const { width, height } = await pictureSize(bytes, file);
-        const { dense_text: dense, ...rest } = columns;
-        return {
-          ...rest,
-          path: file,
-          prompt: text,
-          width,
-          height,
-          ratio: Number((height / width).toFixed(4)),
-          sharegpt4v: typeof dense === "string" ? dense : "",
-        };
-      },
-    );
+    const items = await mapConcurrent(pictures, pictures.length, async (picture) => {
+      const { file, bytes, text } = picture;
+      const path = join(this.#folder, "InternImgs", ...file.split("/"));
+      await makeFolder(dirname(path));
+      await writeNewFile(path, [bytes]);
+      const { width, height } = await pictureSize(bytes, file);
+      const { dense_text: dense, ...rest } = columnsWithCaptions(picture);
+      return {
+        ...rest,
+        path: file,
+        prompt: text,
+        width,
+        height,
+        ratio: Number((height / width).toFixed(4)),
+        sharegpt4v: typeof dense === "string" ? dense : "",
+      };
+    });
     this.#items.push(...items);
   }
 

@@ -5,6 +5,7 @@ import { newFileStream } from "../../files/open-file.ts";
 import { formatPythonJson } from "../../files/reading/python-json.ts";
 import { writing } from "../../files/write-error.ts";
 import { stemOf } from "../layouts/picture-names.ts";
+import { columnsWithCaptions } from "../layouts/several-captions.ts";
 import { splitFileName } from "../layouts/splits.ts";
 import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
 
@@ -41,7 +42,8 @@ export class WebDatasetWriter implements DatasetWriter {
 
   async add(pictures: readonly WrittenPicture[]): Promise<void> {
     for (const picture of pictures) {
-      const { file, bytes, text, columns } = picture;
+      const { file, bytes, text } = picture;
+      const columns = columnsWithCaptions(picture);
       const key = stemOf(file);
       const files: [string, Uint8Array][] = [
         [file, bytes],

@@ -41,6 +41,7 @@ interface Row {
   readonly row: number;
   readonly given: string | undefined;
   readonly text: string | undefined;
+  readonly captions: readonly string[] | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
   readonly control: ControlPicture | undefined;
 }
@@ -72,7 +73,7 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
     const found = await mapConcurrent(
       described,
       OPEN_FILES,
-      async ({ given = "", row, text, columns, control }) => {
+      async ({ given = "", row, text, captions, columns, control }) => {
         const target = resolve(dirname(path), given);
         const isInside = target.startsWith(listing.root + sep) && !given.includes("\0");
         const where = `${path} row ${row}`;
@@ -82,7 +83,7 @@ export async function listParquet(listing: Listing, names: ColumnNames): Promise
         if (reason !== undefined) return { path: isInside ? target : where, reason };
         const name = innerName(listing.root, target);
         return new PictureFile({
-          ...{ file: name, path: target, text, columns, control },
+          ...{ file: name, path: target, text, captions, columns, control },
           ...{ container: table, within },
         });
       },
@@ -249,13 +250,11 @@ async function describedRows(
         typeof picture === "string"
           ? picture
           : (picture as { path?: unknown } | null | undefined)?.path;
-      const { text, columns } = describedText(`${file.path} row ${row}`, plain, names);
       described.push({
         group,
         row,
         given: typeof given === "string" ? given : undefined,
-        text,
-        columns,
+        ...describedText(`${file.path} row ${row}`, plain, names),
       });
       row += 1;
     }
@@ -267,6 +266,7 @@ class ParquetPicture implements FoundPicture {
   readonly file: string;
   readonly path: string;
   readonly text: string | undefined;
+  readonly captions: readonly string[] | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
   readonly control: ControlPicture | undefined;
   readonly container: string;
@@ -274,10 +274,11 @@ class ParquetPicture implements FoundPicture {
   readonly #group: number;
   readonly #row: number;
 
-  constructor(file: string, { source, group, row, text, columns, control }: Row) {
+  constructor(file: string, { source, group, row, text, captions, columns, control }: Row) {
     this.file = file;
     this.path = `${source.path}#${row}`;
     this.text = text;
+    this.captions = captions;
     this.columns = columns;
     this.control = control;
     this.container = source.container;

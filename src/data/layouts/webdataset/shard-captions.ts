@@ -3,12 +3,15 @@ import { parsePythonJson } from "../../../files/reading/python-json.ts";
 import { LARGEST_FILE } from "../../../files/reading/whole-file.ts";
 import { captionText, decodeCaption } from "../../caption-text.ts";
 import { type ColumnNames, describedText } from "../../described-picture.ts";
+import { captionsOfList } from "../several-captions.ts";
 import { openShard } from "./shard-bytes.ts";
 import { CAPTION_KINDS, type ShardCaptions } from "./shard-samples.ts";
 
 /** The captions of a picture in a shard. */
 export interface ShardText {
   readonly text: string | undefined;
+  /** All captions, `text` first, if there are several. */
+  readonly captions: readonly string[] | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
 }
 
@@ -36,14 +39,16 @@ export async function readCaption(
   }
   const json = contents.get("json");
   const plain = captionText(contents.get("txt") ?? contents.get("caption") ?? "");
-  if (json === undefined) return { text: plain, columns: {} };
+  if (json === undefined) return { text: plain, captions: undefined, columns: {} };
   try {
     const record = parsePythonJson(json);
     if (typeof record !== "object" || record === null || Array.isArray(record)) {
       return new DatasetError(`its caption ${captions.json?.name} is not a JSON object`);
     }
     const described = describedText("json", record as Record<string, unknown>, names);
-    return { text: plain ?? described.text, columns: described.columns };
+    if (plain === undefined) return described;
+    const all = captionsOfList(described.captions, plain);
+    return { text: plain, captions: all, columns: described.columns };
   } catch (error) {
     return new DatasetError(`its caption ${captions.json?.name}: ${(error as Error).message}`);
   }

@@ -18,6 +18,7 @@ interface ShardPicture {
   readonly shard: string;
   readonly member: ShardFile;
   readonly text: string | undefined;
+  readonly captions: readonly string[] | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
 }
 
@@ -59,16 +60,22 @@ class ShardedPicture implements FoundPicture {
   readonly path: string;
   readonly container: string;
   readonly text: string | undefined;
+  readonly captions: readonly string[] | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
   readonly #shard: string;
   readonly #offset: number;
   readonly #size: number;
 
-  constructor(file: string, container: string, { shard, member, text, columns }: ShardPicture) {
+  constructor(
+    file: string,
+    container: string,
+    { shard, member, text, captions, columns }: ShardPicture,
+  ) {
     this.file = file;
     this.path = `${shard}#${member.name}`;
     this.container = container;
     this.text = text;
+    this.captions = captions;
     this.columns = columns;
     this.#shard = shard;
     this.#offset = member.offset;
