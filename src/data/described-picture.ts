@@ -21,8 +21,8 @@ export type ColumnNames = Pick<DatasetOptions, "imageColumn" | "textColumn" | "c
 /** Hugging Face's imagefolder uses `file_name` and `text`, diffengine `image`, PixArt's lists `prompt`. */
 const IMAGE_COLUMNS = ["file_name", "image", "file"] as const;
 const TEXT_COLUMNS = ["text", "caption", "prompt"] as const;
-/** The second is used in diffusers' examples. */
-const CONTROL_COLUMNS = ["control_image", "conditioning_image"] as const;
+/** The usual columns of control pictures. The second is used in diffusers' examples. */
+export const CONTROL_COLUMNS = ["control_image", "conditioning_image"] as const;
 
 /** The picture's column among the existing ones; undefined if there is none. */
 export const imageColumnOf = (

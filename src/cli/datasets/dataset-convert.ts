@@ -38,7 +38,11 @@ export async function datasetConvert(
   if (splits.length > 0) say(`Splits, kept apart: ${describeSplits(splits)}`);
   for (const { path, reason } of unreadable) say(`Left out ${path}: ${reason}`);
   if (lostColumns.length > 0)
-    say(`Not kept, since side-cars contain only captions: ${lostColumns.join(", ")}`);
+    say(
+      to === "side-cars"
+        ? `Not kept, since side-cars contain only captions: ${lostColumns.join(", ")}`
+        : `Not kept, since their control pictures are not in the new data set: ${lostColumns.join(", ")}`,
+    );
   if (lostCaptions > 0)
     say(
       `Not kept, since side-cars contain one caption per picture: ${lostCaptions} further captions`,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { asyncBufferFromFile, parquetMetadataAsync } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../images/index.ts";
+import type { DatasetEntry } from "../dataset.ts";
 import { captionsOf } from "../layouts/several-captions.ts";
 import { isHeldOut } from "../layouts/splits.ts";
 import { readDataset } from "../read-dataset.ts";
@@ -164,6 +165,71 @@ describe("convertDataset", () => {
       expect((await readDataset(folder, prompted)).entries.map(captionsOf)).toEqual([["one"]]);
     },
   );
+
+  it.each(["jsonl", "csv", "captions", "parquet"] as const)(
+    "copies control pictures as %s",
+    async (to) => {
+      const lines = [
+        { file_name: "a.png", text: "an a", conditioning_image: "maps/x.png" },
+        { file_name: "b.png", text: "a b" },
+        { file_name: "control/c.png", text: "a c", conditioning_image: "maps/gone.png" },
+      ];
+      const folder = join(work, `controlled-${to}`);
+      for (const name of ["maps", "control"]) await mkdir(join(folder, name), { recursive: true });
+      for (const { file_name } of lines) await writeFile(join(folder, file_name), png);
+      const map = await RgbImage.filled(2, 2, [9, 9, 9]).encodeJpeg();
+      await writeFile(join(folder, "maps", "x.png"), map);
+      await writeFile(
+        join(folder, "metadata.jsonl"),
+        lines.map((line) => JSON.stringify(line)).join("\n"),
+      );
+      const out = join(work, `controlled-${to}-out`);
+      const described = ({ text, columns }: Pick<DatasetEntry, "text" | "columns">) => ({
+        text,
+        columns,
+      });
+      const report = await convertDataset(folder, out, { to, describe: described });
+      expect(report).toMatchObject({ pictures: 3, lostColumns: [] });
+      const gone = join(folder, "maps", "gone.png");
+      expect(report.unreadable.map(({ path }) => path)).toEqual([gone]);
+      const { entries } = await readDataset(out);
+      const found = entries.map(async ({ file, control, columns }) => {
+        expect(columns).not.toHaveProperty("conditioning_image");
+        const bytes = await control?.read();
+        return [file, bytes && Buffer.from(bytes)];
+      });
+      expect(await Promise.all(found)).toEqual([
+        ["a.png", Buffer.from(map)],
+        ["b.png", undefined],
+        ["control/c.png", undefined],
+      ]);
+      if (to === "jsonl") {
+        expect(await readFile(join(out, "control_", "a.png.jpg"))).toEqual(Buffer.from(map));
+        const again = join(work, "controlled-again");
+        const read = { controlFolder: join(folder, "maps") };
+        const moved = await convertDataset(out, again, { to: "webdataset", read });
+        expect(moved.lostColumns).toEqual(["control_image"]);
+        expect((await readDataset(again)).entries.map(({ columns }) => columns)).toEqual([
+          {},
+          {},
+          {},
+        ]);
+      }
+    },
+  );
+
+  it("says which control pictures a layout can't hold", async () => {
+    const line = { file_name: "a.png", text: "an a", control_image: "b.png", note: "n" };
+    const folder = await source("uncontrolled", [line]);
+    await writeFile(join(folder, "b.png"), png);
+    for (const to of ["webdataset", "pixart-json", "side-cars"] as const) {
+      const { lostColumns } = await convertDataset(folder, `${folder}-${to}`, { to });
+      expect(lostColumns).toEqual(
+        to === "side-cars" ? ["note", "control_image"] : ["control_image"],
+      );
+    }
+    expect((await readDataset(`${folder}-webdataset`)).entries[0]?.columns).toEqual({ note: "n" });
+  });
 
   it("says how many captions side-cars can't hold, and writes DreamBooth's in place of a list", async () => {
     const folder = await source("lists", [{ file_name: "a.png", text: ["x", "y", "z"], note: 1 }]);

@@ -5,6 +5,7 @@ import { makeFolder } from "../../files/make-folder.ts";
 import { Staging } from "../../files/staging.ts";
 import { ACCEPTED_FORMATS, ImageError, type ImageFormat, sniffImage } from "../../images/index.ts";
 import type {
+  ControlPicture,
   DatasetEntry,
   DatasetLayout,
   DatasetOptions,
@@ -22,6 +23,7 @@ import { ImageFolderWriter } from "./image-folder-writer.ts";
 import { ParquetDatasetWriter } from "./parquet-writer.ts";
 import { PixArtJsonWriter } from "./pixart-json-writer.ts";
 import { WebDatasetWriter } from "./webdataset-writer.ts";
+import { controlFolderBeside, moveControls } from "./written-controls.ts";
 
 /** Options of `convertDataset`. */
 export interface ConvertDatasetOptions {
@@ -42,9 +44,9 @@ export interface ConvertedDataset {
   readonly folder: string;
   readonly from: DatasetLayout;
   readonly pictures: number;
-  /** Pictures that were listed but not written. */
+  /** Pictures and control pictures that were listed but not written. */
   readonly unreadable: readonly Unreadable[];
-  /** Columns that the layout cannot store. */
+  /** Columns that the layout cannot store, and columns of control pictures that are not in the new folder. */
   readonly lostColumns: readonly string[];
   /** Captions beyond a picture's first that the layout cannot store. */
   readonly lostCaptions: number;
@@ -77,7 +79,9 @@ export async function convertDataset(
     throw expected("a number above 0", "maxShardBytes", maxShardBytes);
   }
   const dataset = await readDataset(location, read);
-  const entries = describe === undefined ? dataset.entries : dataset.entries.map(told(describe));
+  const all = describe === undefined ? dataset.entries : dataset.entries.map(told(describe));
+  const { entries, lostColumns } = moveControls(all, to, read);
+  const controlFolder = controlFolderBeside(entries);
   const hasHeldOut = entries.some(isHeldOut);
   await using staging = await Staging.beside(folder);
   await makeFolder(staging.path);
@@ -88,16 +92,20 @@ export async function convertDataset(
   for (let from = 0; from < entries.length; from += AT_ONCE) {
     const some = entries.slice(from, from + AT_ONCE);
     const pictures = await mapConcurrent(some, AT_ONCE, (entry) => readEntry(entry, unreadable));
-    const named = pictures.flatMap((picture) => {
+    const placed = pictures.flatMap((picture): WrittenPicture[] => {
       if (picture === undefined) return [];
       // Side-cars have no columns: held-out pictures would be trained on.
       const place = to === "side-cars" && hasHeldOut ? inSplitFolder(picture) : picture.file;
       const file = writer.fileName?.(place) ?? place;
       names.add(file);
       if (file !== place) renamed += 1;
-      return [{ ...picture, file }];
+      const control = picture.control && {
+        file: `${controlFolder}/${named(file, picture.control.format)}`,
+        bytes: picture.control.bytes,
+      };
+      return [{ ...picture, file, control }];
     });
-    await writer.add(named);
+    await writer.add(placed);
     onProgress?.(Math.min(from + AT_ONCE, entries.length), entries.length);
   }
   if (names.count === 0)
@@ -108,12 +116,14 @@ export async function convertDataset(
     from: dataset.layout,
     pictures: names.count,
     unreadable,
-    lostColumns:
-      to === "side-cars"
+    lostColumns: [
+      ...(to === "side-cars"
         ? [...new Set(entries.flatMap(columnsBesideCaptions))].filter(
             (name) => name !== "split" || !hasHeldOut,
           )
-        : [],
+        : []),
+      ...lostColumns,
+    ],
     lostCaptions:
       to === "side-cars" ? entries.reduce((n, e) => n + captionsOf(e).length - 1, 0) : 0,
     splits: countSplits(entries),
@@ -127,10 +137,10 @@ const columnsBesideCaptions = (entry: DatasetEntry): string[] =>
 const told =
   (describe: NonNullable<ConvertDatasetOptions["describe"]>) =>
   (entry: DatasetEntry): DatasetEntry => {
-    const { file, path } = entry;
+    const { file, path, control } = entry;
     const { text, columns } = describe(entry);
     const captions = text === entry.text ? entry.captions : undefined;
-    return { file, path, text, captions, columns, read: () => entry.read() };
+    return { file, path, text, captions, columns, control, read: () => entry.read() };
   };
 
 function writerOf(
@@ -154,26 +164,48 @@ function writerOf(
   }
 }
 
-/** Undefined if it can't be read; it is then listed. */
+/** A picture that was read, and its control picture. */
+type ReadEntry = Omit<WrittenPicture, "control"> & { readonly control: ReadPicture | undefined };
+
+/** Undefined if it can't be read; it is then listed. So is a control picture, without which the picture is written. */
 async function readEntry(
   entry: DatasetEntry,
   unreadable: Unreadable[],
-): Promise<WrittenPicture | undefined> {
-  const { file, path, text, captions, columns } = entry;
+): Promise<ReadEntry | undefined> {
+  const { file, text, captions, columns } = entry;
+  const picture = await readPicture(entry, unreadable);
+  if (picture === undefined) return undefined;
+  const { bytes, format } = picture;
+  const name = PICTURE_NAME.test(file) ? file : named(file, format);
+  const control = entry.control && (await readPicture(entry.control, unreadable));
+  return { file: name, bytes, text, captions, columns, control };
+}
+
+interface ReadPicture {
+  readonly bytes: Uint8Array;
+  readonly format: ImageFormat;
+}
+
+async function readPicture(
+  picture: ControlPicture,
+  unreadable: Unreadable[],
+): Promise<ReadPicture | undefined> {
+  const { path } = picture;
   try {
-    const bytes = await entry.read();
+    const bytes = await picture.read();
     const sniffed = sniffImage(bytes);
-    if ("found" in sniffed) {
-      throw new ImageError(path, `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}`);
-    }
-    const name = PICTURE_NAME.test(file) ? file : `${file}.${EXTENSIONS[sniffed.format]}`;
-    return { file: name, bytes, text, captions, columns };
+    if ("format" in sniffed) return { bytes, format: sniffed.format };
+    throw new ImageError(path, `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}`);
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     unreadable.push({ path, reason: error.reason });
     return undefined;
   }
 }
+
+/** A name that ends in the format's extension. */
+const named = (file: string, format: ImageFormat): string =>
+  file.endsWith(`.${EXTENSIONS[format]}`) ? file : `${file}.${EXTENSIONS[format]}`;
 
 const EXTENSIONS: Readonly<Record<ImageFormat, string>> = {
   jpeg: "jpg",

@@ -1,3 +1,10 @@
+/** A control picture to be written, with unchanged bytes. */
+export interface WrittenControl {
+  /** Path in the new layout, with `/` and the picture's extension. */
+  readonly file: string;
+  readonly bytes: Uint8Array;
+}
+
 /** A picture to be written in another layout, with unchanged bytes. */
 export interface WrittenPicture {
   /** Path in the new layout, with `/` and the picture's extension. */
@@ -7,6 +14,8 @@ export interface WrittenPicture {
   /** All captions, `text` first, if there are several. */
   readonly captions?: readonly string[] | undefined;
   readonly columns: Readonly<Record<string, unknown>>;
+  /** Only for layouts that can hold it. */
+  readonly control?: WrittenControl | undefined;
 }
 
 /** Writes one layout into a folder that is not visible to others yet. */

@@ -7,7 +7,8 @@ import { MISSING_CELLS } from "../layouts/csv-rows.ts";
 import { stemOf } from "../layouts/picture-names.ts";
 import { captionsOf } from "../layouts/several-captions.ts";
 import { mapConcurrent } from "../map-concurrent.ts";
-import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
+import type { DatasetWriter, WrittenControl, WrittenPicture } from "./dataset-writer.ts";
+import { CONTROL_COLUMN } from "./written-controls.ts";
 
 /** How a folder of pictures stores its captions. */
 export type CaptionTable = "side-cars" | "jsonl" | "csv" | "captions";
@@ -26,16 +27,24 @@ export class ImageFolderWriter implements DatasetWriter {
   }
 
   async add(pictures: readonly WrittenPicture[]): Promise<void> {
-    await mapConcurrent(pictures, pictures.length, async ({ file, bytes, text }) => {
-      const path = join(this.#folder, ...file.split("/"));
-      await makeFolder(dirname(path));
-      await writeNewFile(path, [bytes]);
+    await mapConcurrent(pictures, pictures.length, async ({ file, bytes, text, control }) => {
+      const path = await this.#write({ file, bytes });
+      if (control !== undefined) await this.#write(control);
       if (this.#table === "side-cars") await writeText(`${stemOf(path)}.txt`, `${text}\n`);
     });
     if (this.#table === "side-cars") return;
-    this.#rows.push(
-      ...pictures.map(({ file, text, captions, columns }) => ({ file, text, captions, columns })),
-    );
+    for (const { file, text, captions, columns, control } of pictures) {
+      const named = control === undefined ? {} : { [CONTROL_COLUMN]: control.file };
+      this.#rows.push({ file, text, captions, columns: { ...columns, ...named } });
+    }
+  }
+
+  /** Writes a picture, and returns its path. */
+  async #write({ file, bytes }: WrittenControl): Promise<string> {
+    const path = join(this.#folder, ...file.split("/"));
+    await makeFolder(dirname(path));
+    await writeNewFile(path, [bytes]);
+    return path;
   }
 
   async finish(): Promise<void> {

@@ -9,7 +9,8 @@ import { type WriteAttempt, writing, writingSync } from "../../files/write-error
 import { captionsOf } from "../layouts/several-captions.ts";
 import { splitFileName } from "../layouts/splits.ts";
 import { type ColumnType, columnTypes, featureOf, schemaOf, storedValue } from "./column-type.ts";
-import type { DatasetWriter, WrittenPicture } from "./dataset-writer.ts";
+import type { DatasetWriter, WrittenControl, WrittenPicture } from "./dataset-writer.ts";
+import { CONTROL_COLUMN } from "./written-controls.ts";
 
 /** As in Hugging Face's `datasets` for pictures, so that one can be read without unpacking thousands. */
 const ROWS_PER_GROUP = 100;
@@ -34,6 +35,8 @@ export class ParquetDatasetWriter implements DatasetWriter {
   readonly #types: ReadonlyMap<string, ColumnType>;
   /** List type if a picture has several captions. */
   readonly #text: ColumnType;
+  /** The columns of pictures. */
+  readonly #pictures: readonly string[];
   readonly #open = new Map<string, Shard>();
   readonly #finished: Shard[] = [];
 
@@ -41,12 +44,14 @@ export class ParquetDatasetWriter implements DatasetWriter {
   constructor(
     folder: string,
     maxShardBytes: number,
-    rows: readonly Pick<WrittenPicture, "text" | "captions" | "columns">[],
+    rows: readonly (Omit<WrittenPicture, "bytes" | "control"> & { readonly control?: unknown })[],
   ) {
     this.#folder = join(folder, "data");
     this.#maxShardBytes = maxShardBytes;
     const types = columnTypes(rows.map(({ columns }) => columns));
-    for (const name of ["image", "text"]) types.delete(name);
+    const hasControls = rows.some(({ control }) => control !== undefined);
+    this.#pictures = hasControls ? ["image", CONTROL_COLUMN] : ["image"];
+    for (const name of [...this.#pictures, "text"]) types.delete(name);
     this.#types = types;
     this.#text = rows.some((row) => captionsOf(row).length > 1) ? { list: "string" } : "string";
   }
@@ -57,7 +62,7 @@ export class ParquetDatasetWriter implements DatasetWriter {
       const name = splitFileName(picture);
       const shard = this.#open.get(name) ?? this.#newShard(name);
       shard.rows.push(picture);
-      shard.bytes += picture.bytes.length;
+      shard.bytes += picture.bytes.length + (picture.control?.bytes.length ?? 0);
       if (shard.rows.length === ROWS_PER_GROUP) await this.#writeGroup(shard);
       if (shard.bytes >= this.#maxShardBytes) await this.#close(shard);
     }
@@ -81,11 +86,13 @@ export class ParquetDatasetWriter implements DatasetWriter {
     const writer = new ParquetWriter({
       // In a folder of our own, in which nobody else writes.
       writer: writingSync({ path, aim: AIM }, () => fileWriter(path)),
-      schema: tableSchema(this.#types, this.#text),
+      schema: tableSchema(this.#pictures, this.#types, this.#text),
       kvMetadata: [
         {
           key: "huggingface",
-          value: JSON.stringify({ info: { features: tableFeatures(this.#types, this.#text) } }),
+          value: JSON.stringify({
+            info: { features: tableFeatures(this.#pictures, this.#types, this.#text) },
+          }),
         },
       ],
       createdBy: "pixart",
@@ -102,14 +109,14 @@ export class ParquetDatasetWriter implements DatasetWriter {
     const group: Parameters<ParquetWriter["write"]>[0] = {
       rowGroupSize: rows.length,
       columnData: [
-        {
-          name: "image",
-          data: rows.map(({ bytes, file }) => ({ bytes, path: file })),
+        ...this.#pictures.map((name) => ({
+          name,
+          data: rows.map((row) => pictureIn(name === CONTROL_COLUMN ? row.control : row)),
           // Pictures are already compressed, and no two are alike.
-          encoding: "PLAIN",
-          codec: "UNCOMPRESSED",
+          encoding: "PLAIN" as const,
+          codec: "UNCOMPRESSED" as const,
           statistics: false,
-        },
+        })),
         {
           name: "text",
           data: rows.map((row) => (this.#text === "string" ? row.text : captionsOf(row))),
@@ -137,21 +144,32 @@ const attemptOf = ({ path, bytes }: Shard): WriteAttempt => ({
   neededBytes: bytes,
 });
 
-const tableSchema = (types: ReadonlyMap<string, ColumnType>, text: ColumnType): SchemaElement[] => [
-  { name: "schema", num_children: 2 + types.size },
-  { name: "image", num_children: 2, repetition_type: "OPTIONAL" },
-  { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
-  { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+/** A cell of a column of pictures. */
+const pictureIn = (picture: WrittenControl | undefined): object | undefined =>
+  picture && { bytes: picture.bytes, path: picture.file };
+
+const tableSchema = (
+  pictures: readonly string[],
+  types: ReadonlyMap<string, ColumnType>,
+  text: ColumnType,
+): SchemaElement[] => [
+  { name: "schema", num_children: pictures.length + 1 + types.size },
+  ...pictures.flatMap((name): SchemaElement[] => [
+    { name, num_children: 2, repetition_type: "OPTIONAL" },
+    { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
+    { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+  ]),
   ...schemaOf("text", text),
   ...[...types].flatMap(([name, type]) => schemaOf(name, type)),
 ];
 
 /** The features that `datasets` stores in the schema's metadata. */
 const tableFeatures = (
+  pictures: readonly string[],
   types: ReadonlyMap<string, ColumnType>,
   text: ColumnType,
 ): Record<string, unknown> => ({
-  image: { _type: "Image" },
+  ...Object.fromEntries(pictures.map((name) => [name, { _type: "Image" }])),
   text: featureOf(text),
   ...Object.fromEntries([...types].map(([name, type]) => [name, featureOf(type)])),
 });

@@ -200,10 +200,12 @@ function controlsOf(
   }
   requireReadableGroups(file, bytes);
   const source = new PictureSource(file, name, bytes, listing);
-  return ({ group, row }) => ({
-    path: `${file.path}#${row} ${name}`,
-    read: () => source.read(group, row),
-  });
+  // A row's path is read with its columns: where even the struct around it is missing, there is no picture.
+  const hasPath = file.leaves.some(({ path }) => path[0] === name && path[1] === "path");
+  return ({ group, row, columns: { [name]: struct } }) =>
+    hasPath && struct === undefined
+      ? undefined
+      : { path: `${file.path}#${row} ${name}`, read: () => source.read(group, row) };
 }
 
 /** The rows of a group; empty ones if the file has only pictures. */
