@@ -5,12 +5,27 @@ import { writing, writingSync } from "./write-error.ts";
 
 const AIM = "flush its entries to the disk";
 
-/** Returns when the folder's entries (names created, renamed or removed) are on disk. */
+/**
+ * Error codes of file systems that can flush files but no folders: shares of VirtualBox and Windows, and some of FUSE. All others
+ * stay errors: EIO says that entries were lost, EACCES and EPERM that a permission is missing, which can be given.
+ */
+const CANNOT_SYNC: ReadonlySet<string> = new Set([
+  "EINVAL",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EBADF",
+]);
+
+/**
+ * Returns when the folder's entries (names created, renamed or removed) are on disk or, if the file system cannot flush folders,
+ * at once: when they are on disk is then up to that system.
+ */
 export async function syncFolder(path: string): Promise<void> {
   await writing({ path, aim: AIM }, async () => {
     const folder = await open(path, "r");
     try {
-      await folder.sync();
+      await folder.sync().catch(ignoreUnsupported);
     } finally {
       await folder.close();
     }
@@ -30,8 +45,14 @@ export function syncFolderSync(path: string): void {
     const folder = openSync(path, "r");
     try {
       fsyncSync(folder);
+    } catch (error) {
+      ignoreUnsupported(error);
     } finally {
       closeSync(folder);
     }
   });
+}
+
+function ignoreUnsupported(error: unknown): void {
+  if (!CANNOT_SYNC.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
 }
