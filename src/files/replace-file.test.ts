@@ -13,9 +13,33 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { writeNewFile, writeNewFileSync } from "./new-file.ts";
 import { replaceFile, replaceFileSync, replaceLink } from "./replace-file.ts";
+
+// A share whose files all belong to another user, who alone may change their permissions.
+const share = vi.hoisted(() => ({
+  isOthers: false,
+  refuse(): void {
+    if (share.isOthers) throw Object.assign(new Error("EPERM: chmod"), { code: "EPERM" });
+  },
+}));
+vi.mock("node:fs", async (original) => {
+  const fs = await original<typeof import("node:fs")>();
+  const chmodSync: typeof fs.chmodSync = (...args) => {
+    share.refuse();
+    fs.chmodSync(...args);
+  };
+  return { ...fs, chmodSync };
+});
+vi.mock("node:fs/promises", async (original) => {
+  const fs = await original<typeof import("node:fs/promises")>();
+  const chmod: typeof fs.chmod = async (...args) => {
+    share.refuse();
+    await fs.chmod(...args);
+  };
+  return { ...fs, chmod };
+});
 
 const top = mkdtempSync(join(tmpdir(), "pixart-replace-"));
 afterAll(() => rmSync(top, { recursive: true }));
@@ -23,6 +47,7 @@ afterAll(() => rmSync(top, { recursive: true }));
 let work: string;
 let path: string;
 beforeEach(() => {
+  share.isOthers = false;
   work = mkdtempSync(join(top, "case-"));
   path = join(work, "file");
 });
@@ -38,6 +63,20 @@ describe.each([
     await replace(path, "two");
     expect(read()).toBe("two");
     expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(work)).toEqual(["file"]);
+  });
+
+  it("changes no permissions that are right already, as that may be refused", async () => {
+    await replace(path, "one");
+    share.isOthers = true;
+    await replace(path, "two");
+    expect(read()).toBe("two");
+    share.isOthers = false;
+    chmodSync(path, 0o600);
+    share.isOthers = true;
+    await expect(replace(path, "three")).rejects.toThrow(
+      `${path}: expected to put a new file in its place but found no permission (EPERM); write elsewhere, or change the permissions`,
+    );
     expect(readdirSync(work)).toEqual(["file"]);
   });
 

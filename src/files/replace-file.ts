@@ -13,7 +13,7 @@ const AIM = "put a new file in its place";
 /**
  * Replaces a file completely or not at all, even across a power failure: temporary sibling, fsync, rename, fsync of the folder.
  * Readers that still map the old file keep its bytes. A link is replaced, and its target stays as it is; the permissions of an
- * existing file are kept.
+ * existing file are kept. They are set only if they differ: on a share whose files all belong to another user, that is refused.
  */
 export async function replaceFile(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
   const temporary = join(dirname(path), temporaryName(basename(path)));
@@ -21,7 +21,9 @@ export async function replaceFile(path: string, chunks: Iterable<Uint8Array>): P
     await writeNewFile(temporary, chunks);
     const mode = await lstat(path).then(modeOf, () => undefined);
     await writing({ path, aim: AIM }, async () => {
-      if (mode !== undefined) await chmod(temporary, mode);
+      if (mode !== undefined && mode !== modeOf(await lstat(temporary))) {
+        await chmod(temporary, mode);
+      }
       await rename(temporary, path);
     });
   } catch (error) {
@@ -39,7 +41,7 @@ export function replaceFileSync(path: string, content: string | Uint8Array): voi
     writeNewFileSync(temporary, Buffer.from(content));
     const mode = modeOf(lstatSync(path, { throwIfNoEntry: false }));
     writingSync({ path, aim: AIM }, () => {
-      if (mode !== undefined) chmodSync(temporary, mode);
+      if (mode !== undefined && mode !== modeOf(lstatSync(temporary))) chmodSync(temporary, mode);
       renameSync(temporary, path);
     });
   } catch (error) {
