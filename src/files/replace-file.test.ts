@@ -15,13 +15,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { writeNewFile, writeNewFileSync } from "./new-file.ts";
-import { replaceFile, replaceFileSync, replaceLink } from "./replace-file.ts";
+import { replaceFile, replaceFileSync, replaceLink, replaceWithCopy } from "./replace-file.ts";
 
-// A share whose files all belong to another user, who alone may change their permissions.
+// A share without links, whose files all belong to another user, who alone may change their permissions.
 const share = vi.hoisted(() => ({
   isOthers: false,
   refuse(): void {
-    if (share.isOthers) throw Object.assign(new Error("EPERM: chmod"), { code: "EPERM" });
+    if (share.isOthers) throw Object.assign(new Error("EPERM"), { code: "EPERM" });
   },
 }));
 vi.mock("node:fs", async (original) => {
@@ -38,7 +38,11 @@ vi.mock("node:fs/promises", async (original) => {
     share.refuse();
     await fs.chmod(...args);
   };
-  return { ...fs, chmod };
+  const symlink: typeof fs.symlink = async (...args) => {
+    share.refuse();
+    await fs.symlink(...args);
+  };
+  return { ...fs, chmod, symlink };
 });
 
 const top = mkdtempSync(join(tmpdir(), "pixart-replace-"));
@@ -123,9 +127,33 @@ describe("writeNewFile", () => {
   });
 });
 
-it("replaceLink takes the place of a link, also of one that leads nowhere", async () => {
+describe("replaceLink", () => {
+  it("takes the place of a link, also of one that leads nowhere", async () => {
+    symlinkSync("nowhere", path);
+    expect(await replaceLink(path, "other")).toBe(true);
+    expect(readlinkSync(path)).toBe("other");
+    expect(readdirSync(work)).toEqual(["file"]);
+  });
+
+  it("leaves everything as it is where there are no links", async () => {
+    writeFileSync(path, "mine");
+    share.isOthers = true;
+    expect(await replaceLink(path, "other")).toBe(false);
+    expect(read()).toBe("mine");
+    expect(readdirSync(work)).toEqual(["file"]);
+  });
+});
+
+it("replaceWithCopy takes the place of a link, with the bytes of another file", async () => {
+  const from = join(work, "from");
+  const bytes = Buffer.alloc(17 * 2 ** 20, "more than one piece");
+  writeFileSync(from, bytes);
   symlinkSync("nowhere", path);
-  await replaceLink(path, "other");
-  expect(readlinkSync(path)).toBe("other");
-  expect(readdirSync(work)).toEqual(["file"]);
+  await replaceWithCopy(path, from);
+  expect(readFileSync(path).equals(bytes)).toBe(true);
+  expect(lstatSync(path).isFile()).toBe(true);
+  expect(readdirSync(work).sort()).toEqual(["file", "from"]);
+  await expect(replaceWithCopy(path, join(work, "none"))).rejects.toThrow(
+    `${join(work, "none")}: file: expected a file to copy but found`,
+  );
 });

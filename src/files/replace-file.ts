@@ -1,7 +1,8 @@
-import { chmodSync, lstatSync, renameSync } from "node:fs";
+import { chmodSync, closeSync, lstatSync, renameSync } from "node:fs";
 import { chmod, lstat, rename, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { writeNewFile, writeNewFileSync } from "./new-file.ts";
+import { type OpenedFile, openRegularSync, readFromSync } from "./reading/whole-file.ts";
 import { removeFile, removeFileSync } from "./remove.ts";
 import { syncFolder, syncFolderSync } from "./sync-folder.ts";
 import { temporaryName } from "./temporary-name.ts";
@@ -51,13 +52,54 @@ export function replaceFileSync(path: string, content: string | Uint8Array): voi
   syncFolderSync(dirname(path));
 }
 
-/** Puts a symbolic link in place of anything but a folder. */
-export async function replaceLink(path: string, target: string): Promise<void> {
+const PIECE_BYTES = 16 * 2 ** 20;
+
+/** {@link replaceFile} with the content of another file. */
+export async function replaceWithCopy(path: string, from: string): Promise<void> {
+  const atMost = Number.POSITIVE_INFINITY;
+  const opened = openRegularSync(from, { expected: "a file to copy", atMost });
+  try {
+    await replaceFile(path, piecesOf(opened));
+  } finally {
+    closeSync(opened.file);
+  }
+}
+
+function* piecesOf(opened: OpenedFile<number>): Generator<Uint8Array> {
+  for (let start = 0; start < opened.size; start += PIECE_BYTES) {
+    yield readFromSync(opened, start, Math.min(PIECE_BYTES, opened.size - start));
+  }
+}
+
+/**
+ * Error codes of file systems without symbolic links: EPERM of FAT and exFAT; EPERM, EROFS or EPROTO of VirtualBox's shares,
+ * depending on its release; ENOTSUP of Windows' shares; ENOSYS of FUSE.
+ */
+const NO_LINKS: ReadonlySet<string> = new Set([
+  "EPERM",
+  "EROFS",
+  "EPROTO",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+]);
+
+/**
+ * Puts a symbolic link in place of anything but a folder. False if the file system has none, or may not be written: what the
+ * caller writes instead shows which.
+ */
+export async function replaceLink(path: string, target: string): Promise<boolean> {
   const temporary = join(dirname(path), temporaryName(basename(path)));
-  await writing({ path, aim: "put a link in its place" }, async () => {
-    await symlink(target, temporary);
+  return writing({ path, aim: "put a link in its place" }, async () => {
+    try {
+      await symlink(target, temporary);
+    } catch (error) {
+      if (NO_LINKS.has((error as NodeJS.ErrnoException).code ?? "")) return false;
+      throw error;
+    }
     try {
       await rename(temporary, path);
+      return true;
     } catch (error) {
       await removeFile(temporary).catch(() => {});
       throw error;

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { makeFolder } from "../files/make-folder.ts";
-import { replaceFile, replaceLink } from "../files/replace-file.ts";
+import { renamePath } from "../files/rename.ts";
+import { replaceFile, replaceLink, replaceWithCopy } from "../files/replace-file.ts";
+import { syncFolder } from "../files/sync-folder.ts";
 import type { RemoteFile } from "./remote-file.ts";
 import type { Repository } from "./repository-name.ts";
 import { formatTree, parseTree } from "./tree-file.ts";
@@ -18,6 +20,8 @@ export const isCommit = (revision: string): boolean => COMMIT.test(revision);
 export class CachedRepository {
   readonly #folder: string;
   readonly #locks: string;
+  /** Where {@link moveTo} took blobs, by their etags. */
+  readonly #moved = new Map<string, string>();
 
   constructor(cacheFolder: string, { type, name }: Repository) {
     const repository = `${type}s--${name.replace("/", "--")}`;
@@ -33,6 +37,11 @@ export class CachedRepository {
   /** The file with one content, named by its etag. */
   blob(etag: string): string {
     return join(this.#folder, "blobs", etag);
+  }
+
+  /** A file with one content: the blob, or where this object moved it. */
+  content(etag: string): string {
+    return this.#moved.get(etag) ?? this.blob(etag);
   }
 
   /**
@@ -82,11 +91,30 @@ export class CachedRepository {
     await replaceFile(path, [Buffer.from(commit)]);
   }
 
-  /** Links a blob into a revision under a file's name. */
-  async link(commit: string, name: string, etag: string): Promise<void> {
+  /** Links a blob into a revision under a file's name. False if the file system has no symbolic links. */
+  async link(commit: string, name: string, etag: string): Promise<boolean> {
+    const path = await this.#place(commit, name);
+    // Also replaces a link whose blob was deleted.
+    return replaceLink(path, relative(dirname(path), this.blob(etag)));
+  }
+
+  /** Moves a blob into a revision. Only for one that is new: links of other revisions may lead to any other. */
+  async moveTo(commit: string, name: string, etag: string): Promise<void> {
+    const path = await this.#place(commit, name);
+    await renamePath(this.blob(etag), path);
+    await syncFolder(dirname(path));
+    this.#moved.set(etag, path);
+  }
+
+  /** Copies a content into a revision. */
+  async copyTo(commit: string, name: string, etag: string): Promise<void> {
+    await replaceWithCopy(await this.#place(commit, name), this.content(etag));
+  }
+
+  /** The path of a revision's file, in an existing folder. */
+  async #place(commit: string, name: string): Promise<string> {
     const path = join(this.snapshot(commit), name);
     await makeFolder(dirname(path));
-    // Also replaces a link whose blob was deleted.
-    await replaceLink(path, relative(dirname(path), this.blob(etag)));
+    return path;
   }
 }

@@ -29,30 +29,45 @@ export interface DownloadEvents {
   readonly onWait: () => void;
 }
 
-/** Whether the content of a file is in the cache, under any name. */
-export const isStored = (file: RemoteFile, cached: CachedRepository): boolean =>
-  sizeOf(cached.blob(file.etag)) === file.size;
+/** Whether a file is in its place in the cache, or its content under another name. */
+export const isStored = (file: RemoteFile, place: FetchPlace): boolean =>
+  isPlaced(file, place) || hasContent(file, place);
 
-/** Downloads one file of a commit into the cache, unless it is already there. */
+const isPlaced = (file: RemoteFile, { cached, commit }: FetchPlace): boolean =>
+  sizeOf(join(cached.snapshot(commit), file.path)) === file.size;
+
+const hasContent = (file: RemoteFile, { cached }: FetchPlace): boolean =>
+  sizeOf(cached.content(file.etag)) === file.size;
+
+/**
+ * Downloads one file of a commit into the cache, unless it is already there. If the file system has no symbolic links, the file
+ * itself is in the commit's folder, where huggingface_hub puts and finds it too.
+ */
 export async function downloadFile(
   file: RemoteFile,
-  { commit, client, cached }: FetchPlace,
+  place: FetchPlace,
   { onStart, onWait }: DownloadEvents,
 ): Promise<void> {
-  if (sizeOf(join(cached.snapshot(commit), file.path)) === file.size) return;
-  if (!isStored(file, cached)) {
-    const blob = cached.blob(file.etag);
-    await makeFolder(dirname(blob));
-    await withLock(cached.lock(file.etag), onWait, async () => {
-      if (isStored(file, cached)) return; // the process that had the lock downloaded it
+  const { commit, client, cached } = place;
+  const { path, etag } = file;
+  if (isPlaced(file, place)) return;
+  if (hasContent(file, place) && (await cached.link(commit, path, etag))) return;
+  await withLock(cached.lock(etag), onWait, async () => {
+    if (isPlaced(file, place)) return; // by the process that had the lock
+    const isNew = !hasContent(file, place);
+    if (isNew) {
+      const blob = cached.blob(etag);
+      await makeFolder(dirname(blob));
       await download(blob, {
         file,
-        request: (from, signal) => client.open(commit, file.path, from, signal),
+        request: (from, signal) => client.open(commit, path, from, signal),
         progress: onStart(),
       });
-    });
-  }
-  await cached.link(commit, file.path, file.etag);
+    }
+    if (await cached.link(commit, path, etag)) return;
+    if (isNew) await cached.moveTo(commit, path, etag);
+    else await cached.copyTo(commit, path, etag);
+  });
 }
 
 const sizeOf = (path: string): number | undefined =>

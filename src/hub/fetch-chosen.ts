@@ -32,7 +32,7 @@ export async function fetchChosen(place: FetchPlace, choose: Choose): Promise<vo
 const silent = { onStart: () => noProgress, onWait: () => {} };
 
 async function download(files: readonly RemoteFile[], place: FetchPlace): Promise<void> {
-  const lacking = files.filter((file) => !isStored(file, place.cached));
+  const lacking = files.filter((file) => !isStored(file, place));
   const [first] = lacking;
   if (first === undefined) return;
   const { repository, revision, showsProgress } = place;

@@ -22,6 +22,7 @@ answer = {
 }
 
 constants.HF_HUB_OFFLINE = False
+constants.HF_HUB_DISABLE_SYMLINKS = not request["hasLinks"]
 answer["theirs"] = snapshot_download(
     name, cache_dir=request["theirs"], allow_patterns=files, endpoint=request["endpoint"], token=request["token"]
 )
