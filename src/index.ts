@@ -21,6 +21,7 @@ export {
 export {
   type ContactSheetOptions,
   contactSheet,
+  decodeMask,
   ImageError,
   type PictureMetadata,
   RgbImage,

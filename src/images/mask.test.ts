@@ -1,5 +1,8 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import sharp from "sharp";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { decodeMask } from "./mask.ts";
 
 /** A PNG of one row of RGBA pixels. */
@@ -7,8 +10,8 @@ const row = (...pixels: readonly (readonly number[])[]): Promise<Buffer> =>
   sharp(Buffer.from(pixels.flat()), { raw: { width: pixels.length, height: 1, channels: 4 } })
     .png()
     .toBuffer();
-const reds = async (png: Buffer): Promise<number[]> => {
-  const { data } = await decodeMask(png, { name: "mask" });
+const reds = async (source: Buffer | string): Promise<number[]> => {
+  const { data } = await decodeMask(source);
   return [...data].filter((_, i) => i % 3 === 0);
 };
 
@@ -22,8 +25,18 @@ describe("a mask", () => {
     expect(await reds(await row([255, 255, 255, 255], [0, 0, 0, 255]))).toEqual([255, 0]);
   });
 
+  it("is read from a path, which errors name", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "pixart-mask-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const path = join(folder, "mask.png");
+    await writeFile(path, await row([255, 255, 255, 255], [255, 255, 255, 0]));
+    expect(await reds(path)).toEqual([0, 255]);
+    const missing = join(folder, "missing.png");
+    await expect(decodeMask(missing)).rejects.toThrow(`${missing}: there is no such file`);
+  });
+
   it("is refused where it is no picture", async () => {
-    await expect(decodeMask(Buffer.from("GIF89a"), { name: "mask" })).rejects.toThrow(
+    await expect(decodeMask(Buffer.from("GIF89a"))).rejects.toThrow(
       "mask: expected a JPEG, PNG, WebP or AVIF picture but found a GIF",
     );
   });

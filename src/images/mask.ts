@@ -1,17 +1,22 @@
 import sharp from "sharp";
 import { ImageError } from "../errors/index.ts";
-import { type DecodeOptions, RgbImage } from "./rgb-image.ts";
+import { type DecodeOptions, RgbImage, readPicture } from "./rgb-image.ts";
 
 /** Opacity, out of 255, from which a pixel of a mask counts as covered. */
 const COVERED = 128;
 
 /**
- * Decodes a mask for inpainting, white where the picture is redrawn: where the file is transparent or, in a file without
- * transparency, where it is white.
+ * Decodes a mask for inpainting, given as bytes or as a path, white where the picture is redrawn: where the file is transparent
+ * or, in a file without transparency, where it is white.
  * @throws ImageError as `RgbImage.decode` does.
  */
-export async function decodeMask(bytes: Uint8Array, options: DecodeOptions): Promise<RgbImage> {
-  const plain = await RgbImage.decode(bytes, options);
+export async function decodeMask(
+  source: Uint8Array | string,
+  options: DecodeOptions = {},
+): Promise<RgbImage> {
+  const { name = typeof source === "string" ? source : "mask" } = options;
+  const bytes = typeof source === "string" ? await readPicture(source) : source;
+  const plain = await RgbImage.decode(bytes, { ...options, name });
   try {
     const image = sharp(bytes, { autoOrient: true, limitInputPixels: false });
     if (!(await image.metadata()).hasAlpha) return plain;
@@ -26,8 +31,6 @@ export async function decodeMask(bytes: Uint8Array, options: DecodeOptions): Pro
       data.fill(opacity < COVERED ? 255 : 0, i * 3, i * 3 + 3);
     return new RgbImage(plain.width, plain.height, data);
   } catch (error) {
-    throw new ImageError(options.name ?? "mask", "its transparency can't be read", {
-      cause: error,
-    });
+    throw new ImageError(name, "its transparency can't be read", { cause: error });
   }
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SAMPLERS } from "../../src/cli/terminal/arguments.ts";
 import { RgbImage, readPictureMetadata } from "../../src/images/index.ts";
@@ -263,15 +264,20 @@ describe("pixart sample --init-image", () => {
     ]);
   });
 
-  it("keeps what is black in --mask", async () => {
+  it.each([
+    ["black", (isLeft: boolean) => (isLeft ? [0, 0, 0, 255] : [255, 255, 255, 255])],
+    ["opaque, next to transparency,", (isLeft: boolean) => [255, 255, 255, isLeft ? 255 : 0]],
+  ])("keeps what is %s in --mask", async (_, pixel) => {
     const [start = ""] = await files("a blue whale, noto style", "--steps", "8");
     const { width, height } = await RgbImage.decode(start);
     // The left half stays.
-    const data = new Uint8Array(width * height * 3).map((_, i) =>
-      Math.floor(i / 3) % width < width / 2 ? 0 : 255,
+    const data = Uint8Array.from(
+      Array.from({ length: width * height }, (_, i) => pixel(i % width < width / 2)).flat(),
     );
     const mask = join(folder, "mask.png");
-    await new RgbImage(width, height, data).save(mask);
+    await sharp(data, { raw: { width, height, channels: 4 } })
+      .png()
+      .toFile(mask);
     const args = [...from, start, "--steps", "6", "--strength", "1"];
     const [whole, part] = [await draw(...args), await draw(...args, "--mask", mask)];
     const kept = await distance(start, part, 0, 0.375);

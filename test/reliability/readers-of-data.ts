@@ -7,7 +7,7 @@ import sharp from "sharp";
 import { recordToRepeat } from "../../src/cli/drawing/draw-jobs.ts";
 import { readDataset } from "../../src/data/read-dataset.ts";
 import { convertDataset } from "../../src/data/writing/convert-dataset.ts";
-import { RgbImage } from "../../src/images/index.ts";
+import { decodeMask, RgbImage } from "../../src/images/index.ts";
 import { embedMetadata } from "../../src/images/picture-metadata.ts";
 import { writeTinyDataset } from "../fixtures/tiny-dataset.ts";
 import type { FuzzedReader } from "./fuzzed-reader.ts";
@@ -60,6 +60,17 @@ const picture = (format: "png" | "jpeg" | "webp" | "avif"): FuzzedReader => ({
   },
   read: async (folder) => void (await RgbImage.decode(join(folder, "x"))),
 });
+
+const mask: FuzzedReader = {
+  name: "mask",
+  prepare: async (folder) => {
+    const pixels = Buffer.alloc(24 * 16 * 4).map((_, i) => (i * 37) % 256);
+    const raw = { width: 24, height: 16, channels: 4 } as const;
+    await sharp(pixels, { raw }).png().toFile(join(folder, "mask.png"));
+    return ["mask.png"];
+  },
+  read: async (folder) => void (await decodeMask(join(folder, "mask.png"))),
+};
 
 /** What a PNG says of itself: the text of its chunks, which stand under a checksum and are put together anew. */
 const record: FuzzedReader = {
@@ -140,5 +151,6 @@ export const readersOfData: readonly FuzzedReader[] = [
   picture("jpeg"),
   picture("webp"),
   picture("avif"),
+  mask,
   record,
 ];

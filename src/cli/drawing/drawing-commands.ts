@@ -74,7 +74,10 @@ export function addDrawingCommands(program: Command): void {
       "start from a picture instead of noise; drawn at its size unless --width and --height are given",
     )
     .option("--strength <n>", "how much of --init-image is redrawn, 0 to 1", number)
-    .option("--mask <file>", "white where --init-image is redrawn, black where it stays")
+    .option(
+      "--mask <file>",
+      "transparent where --init-image is redrawn or, in a file without transparency, white; it stays elsewhere",
+    )
     .option(
       "--controlnet <place>",
       "PixArt-δ's ControlNet: its .pth, or a published ControlNet's folder",

@@ -1,5 +1,5 @@
 import type { World } from "../../distributed/index.ts";
-import { RgbImage } from "../../images/index.ts";
+import { decodeMask, RgbImage } from "../../images/index.ts";
 import type { GuidanceInterval, PixArtAlphaOptions, TgateOptions } from "../../pipelines/index.ts";
 import * as torch from "../../torch/index.ts";
 import { exitIfRankLost, launch, processesOf } from "../processes.ts";
@@ -180,7 +180,7 @@ async function planOf(prompts: readonly string[], options: SampleOptions): Promi
     ...(options.maxLength !== undefined && { maxSequenceLength: options.maxLength }),
     ...(options.initImage !== undefined && { image: await RgbImage.decode(options.initImage) }),
     ...(options.strength !== undefined && { strength: options.strength }),
-    ...(options.mask !== undefined && { maskImage: await RgbImage.decode(options.mask) }),
+    ...(options.mask !== undefined && { maskImage: await decodeMask(options.mask) }),
     ...(options.controlImage !== undefined && {
       controlImage: await RgbImage.decode(options.controlImage),
     }),

@@ -16,8 +16,8 @@ export interface ImageOptions {
   /** How much of `image` is redrawn: 1 leaves nothing of it, 0.1 keeps nearly all. Default 0.8. */
   readonly strength?: number;
   /**
-   * Inpainting: white where `image` is redrawn, black where it stays. A mask of another size is stretched over `image`, or over
-   * each of several.
+   * Inpainting: white where `image` is redrawn, black where it stays, as `decodeMask` reads it from a file. A mask of another size
+   * is stretched over `image`, or over each of several.
    */
   readonly maskImage?: RgbImage;
   /**
