@@ -4,7 +4,7 @@ import type { Tensor } from "../torch/index.ts";
 
 /** A picture with a record of how it was made, which it writes into its PNG. */
 export class GeneratedImage extends RgbImage {
-  /** Absent if the noise came from the caller's own latents, which no record can reproduce. */
+  /** Absent if no record could reproduce the picture: from the caller's own latents, or a generator that drew something else too. */
   readonly metadata: PictureMetadata | undefined;
 
   constructor(

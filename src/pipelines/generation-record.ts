@@ -32,19 +32,20 @@ export interface WeightsRecord {
 }
 
 /**
- * How each picture of a request is made. Undefined if no record could reproduce it: the noise has no seed, its generator had drawn
- * before, or the prompt came encoded.
+ * How each picture of a finished request was made. Undefined if no record could reproduce it: the noise was given or has no seed,
+ * its generator has drawn something else, or the prompt came encoded.
  */
 export function generationRecords(
   request: PixArtAlphaRequest,
   sampler: string,
   weights: WeightsRecord | undefined,
 ): (PictureMetadata | undefined)[] {
-  const { texts, numImagesPerPrompt, seeds, generator, start, controlImages } = request;
-  const count = seeds.length;
-  return seeds.map((seed, index) => {
+  const { texts, numImagesPerPrompt, generator, start, controlImages } = request;
+  const count = texts.count * numImagesPerPrompt;
+  return Array.from({ length: count }, (_, index) => {
     const row = Math.floor(index / numImagesPerPrompt);
     const { positive, negative } = texts;
+    const seed = seedOf(request, index);
     if (seed === undefined || isEncoded(positive) || isEncoded(negative)) return undefined;
     // A picture from a generator that drew others before it can only be reproduced together with them.
     const isShared = generator instanceof torch.Generator && count > 1;
@@ -74,4 +75,15 @@ export function generationRecords(
       },
     };
   });
+}
+
+/** The seed that reproduces a picture's noise on any machine. Metadata can hold those up to 2**53 - 1. */
+function seedOf(
+  { generator, latents }: Pick<PixArtAlphaRequest, "generator" | "latents">,
+  index: number,
+): number | undefined {
+  const own = generator instanceof torch.Generator ? generator : generator[index];
+  if (latents !== undefined || own?.hasDrawnAll !== true || own.device !== "cpu") return undefined;
+  const seed = Number(own.seed);
+  return Number.isSafeInteger(seed) ? seed : undefined;
 }

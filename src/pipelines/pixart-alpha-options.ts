@@ -53,7 +53,7 @@ export interface PixArtAlphaOptions extends PromptOptions, ImageOptions {
   readonly seed?: number | readonly number[];
   /**
    * Source of the noise: one that all pictures of the call draw from, as in diffusers, or one per picture. Default: each picture
-   * has a seed of its own, recorded in its metadata.
+   * has a seed of its own, recorded in its metadata. The seed of a generator is recorded if it is on the CPU and drew nothing else.
    */
   readonly generator?: NoiseSource;
   /**

@@ -51,10 +51,8 @@ export interface ResolvedCall {
   readonly latentShape: readonly number[];
   /** The caller's noise instead of drawn noise. */
   readonly latents: Tensor | undefined;
-  /** Draws the initial noise, and what stochastic samplers add. */
+  /** Draws the initial noise, and what stochastic samplers add. Readers of the given ones, used by this request alone. */
   readonly generator: NoiseSource;
-  /** The seed of each picture's noise; undefined if it comes from `latents`, or from a generator that has drawn before. */
-  readonly seeds: readonly (number | undefined)[];
   /** What to start from, if not noise alone. */
   readonly start: ImageStart | undefined;
   /** Pictures to follow: one, or one per prompt. */
@@ -147,7 +145,6 @@ export function resolveRequest(
   ];
   requirePicturesFit(count, sizes);
   checkLatents(options.latents, latentShape);
-  const generator = resolveGenerator(options, count);
   return {
     texts,
     numImagesPerPrompt,
@@ -161,10 +158,7 @@ export function resolveRequest(
     ...sizes,
     latentShape,
     latents: options.latents,
-    generator,
-    seeds: Array.from({ length: count }, (_, index) =>
-      options.latents === undefined ? seedOf(generator, index) : undefined,
-    ),
+    generator: resolveGenerator(options, count),
     start,
     controlImages,
     onWarning,
@@ -242,7 +236,7 @@ function checkLatents(latents: Tensor | undefined, shape: readonly number[]): vo
   throw expected(`the shape [${shape.join(", ")}]`, "latents", `[${latents.shape.join(", ")}]`);
 }
 
-/** Generators for the pictures of a call: the given ones, or new ones from given or freshly drawn seeds. */
+/** Generators for the pictures of a call: readers of the given ones, or new ones from given or freshly drawn seeds. */
 function resolveGenerator(
   { generator, seed }: Pick<PixArtAlphaOptions, "generator" | "seed">,
   count: number,
@@ -253,23 +247,15 @@ function resolveGenerator(
   if (seed !== undefined) {
     throw expectedNo("seed", "together with generator", shownValue(seed));
   }
-  const all = Array.isArray(generator) ? generator : [generator];
-  if (!all.every((each) => each instanceof torch.Generator)) {
+  if (generator instanceof torch.Generator) return generator.reader();
+  if (!Array.isArray(generator) || !generator.every((each) => each instanceof torch.Generator)) {
     const advice = typeof generator === "number" ? `; for a seed, give { seed: ${generator} }` : "";
     const what = "a torch.Generator, or a list with one per picture,";
     throw expectedType(what, "generator", `${shownValue(generator)}${advice}`);
   }
-  if (Array.isArray(generator) && generator.length !== count) {
+  if (generator.length !== count)
     throw expected(`${count} generators, one per picture,`, "generator", generator.length);
-  }
-  return generator;
-}
-
-/** The seed that reproduces a picture's noise. Metadata can hold those up to 2**53 - 1. */
-function seedOf(generator: NoiseSource, index: number): number | undefined {
-  const own = generator instanceof torch.Generator ? generator : generator[index];
-  const seed = Number(own?.seed);
-  return own?.isFresh === true && Number.isSafeInteger(seed) ? seed : undefined;
+  return generator.map((each) => each.reader());
 }
 
 /** One per picture. Metadata holds seeds as numbers, which are exact up to 2**53. */

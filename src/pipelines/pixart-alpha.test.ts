@@ -492,6 +492,24 @@ describe("metadata", () => {
     expect(afterwards.images[0]?.metadata).toBeUndefined();
   });
 
+  it("is absent where several pictures of a list, or calls that overlap, draw from one generator", async () => {
+    const seedsOf = ({ images }: { images: readonly GeneratedImage[] }): unknown[] =>
+      images.map(({ metadata }) => metadata?.seed);
+    const shared = torch.generator(7);
+    const generator = [shared, torch.generator(8), shared];
+    expect(seedsOf(await pipe(["a", "b", "c"], { ...fast, generator }))).toEqual([
+      undefined,
+      8,
+      undefined,
+    ]);
+    const both = { ...fast, generator: torch.generator(7) };
+    const calls = await Promise.all([pipe("a fox", both), pipe("a fox", both)]);
+    expect(calls.map(seedsOf)).toEqual([[undefined], [undefined]]);
+    const used = torch.generator(7);
+    const onStep = (): void => torch.tidy(() => void torch.randn([1], { generator: used }));
+    expect(seedsOf(await pipe("a fox", { ...fast, generator: used, onStep }))).toEqual([undefined]);
+  });
+
   it("lacks the model, with a warning, while its files can't be read", async () => {
     let isThere = false;
     const source = weightsSource("tiny", async () => {

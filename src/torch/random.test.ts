@@ -60,6 +60,18 @@ describe("generator", () => {
     expect([draw(again), draw(again)]).toEqual([first, second]);
   });
 
+  it("is moved by each of its readers, which know whether others drew from it", () => {
+    const whole = torch.generator(4);
+    const numbers = [draw(whole), draw(whole)];
+    const origin = torch.generator(4);
+    const [first, second] = [origin.reader(), origin.reader()];
+    expect(draw(first)).toEqual(numbers[0]);
+    expect([origin, first, second].map((each) => each.hasDrawnAll)).toEqual([false, true, false]);
+    expect(draw(second)).toEqual(numbers[1]);
+    expect([origin, first, second].map((each) => each.hasDrawnAll)).toEqual([false, false, false]);
+    expect([first.seed, first.device]).toEqual([4, "cpu"]);
+  });
+
   it("takes numbers and bigints alike", () => {
     expect(draw(torch.generator(2 ** 40))).toEqual(draw(torch.generator(2n ** 40n)));
     expect(draw(torch.generator(2n ** 64n - 1n))).not.toEqual(draw(torch.generator(0)));

@@ -14,29 +14,43 @@ function checkSeed(seed: number | bigint): void {
   }
 }
 
+/** Random numbers in their order, and how often some were drawn. */
+interface Stream {
+  readonly handle: GeneratorHandle;
+  draws: number;
+}
+
 /** A stream of random numbers, the same as PyTorch's `torch.Generator` for the same seed and device. */
 export class Generator {
-  readonly #handle: GeneratorHandle;
-  #isFresh = true;
+  readonly #stream: Stream;
+  #draws = 0;
   readonly seed: number | bigint;
   readonly device: Device;
 
-  constructor(seed: number | bigint, device: Device = "cpu") {
+  /** @param origin of whose stream this is another reader */
+  constructor(seed: number | bigint, device: Device = "cpu", origin?: Generator) {
     checkSeed(seed);
     this.seed = seed;
     this.device = device;
-    this.#handle = native.generator(seed, device);
+    this.#stream =
+      origin === undefined ? { handle: native.generator(seed, device), draws: 0 } : origin.#stream;
   }
 
-  /** Whether the stream is at its seed still: nothing has been drawn from it. */
-  get isFresh(): boolean {
-    return this.#isFresh;
+  /** The same stream for one more user: a draw by either moves it for both. */
+  reader(): Generator {
+    return new Generator(this.seed, this.device, this);
+  }
+
+  /** Whether all that was ever drawn from the stream was drawn through this object, so that its seed gives the same again. */
+  get hasDrawnAll(): boolean {
+    return this.#draws === this.#stream.draws;
   }
 
   /** For operators that draw from it. */
   get handle(): GeneratorHandle {
-    this.#isFresh = false;
-    return this.#handle;
+    this.#draws++;
+    this.#stream.draws++;
+    return this.#stream.handle;
   }
 }
 

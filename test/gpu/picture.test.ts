@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
+import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
+import * as torch from "../../src/torch/index.ts";
 import { pixartHere } from "../integration/in-process.ts";
 import { DEVICE, IS_GPU, tinyTrainings } from "./device.ts";
 
@@ -43,6 +45,18 @@ describe(`a picture by models/emoji-demo on ${DEVICE}`, () => {
     const half = await draw("bfloat16", "--device", DEVICE, "--dtype", "bfloat16");
     expect(distance(half, here)).toBeGreaterThan(0);
     expect(distance(half, here)).toBeLessThan(6);
+  });
+
+  it("records the seed of noise that any machine can draw again, which that of a GPU is not", async () => {
+    const own = await PixArtAlphaPipeline.fromPretrained(BASE, { device: DEVICE });
+    const seedOf = async (device: torch.Device): Promise<number | undefined> => {
+      const options = { numInferenceSteps: 2, generator: torch.generator(7, device) };
+      const { images } = await own("a red apple, noto style", options);
+      return images[0]?.metadata?.seed;
+    };
+    expect(await seedOf("cpu")).toBe(7);
+    expect(await seedOf(DEVICE)).toBe(IS_GPU ? undefined : 7);
+    own.dispose();
   });
 
   it("is drawn with 8-bit weights on the CPU, and refused with them elsewhere", async () => {
