@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createProgram } from "../../src/cli/program.ts";
 import { SAMPLERS } from "../../src/cli/terminal/arguments.ts";
 import { RgbImage, readPictureMetadata } from "../../src/images/index.ts";
 import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
@@ -226,6 +227,21 @@ describe("pixart sample --from", () => {
     await expect(files("--from", derived)).rejects.toThrow(
       `${derived} was drawn from a picture, which it does not contain. Repeat it with --init-image`,
     );
+  });
+
+  it("refuses every option that it would ignore", async () => {
+    const used = [
+      ...["--from", "--device", "--dtype", "--quantize", "--lora", "--prompts-from", "--raw"],
+      ...["--variant", "--revision", "--gpus", "--launcher", "--batch", "--out", "--json"],
+    ];
+    const command = createProgram().commands.find((each) => each.name() === "sample");
+    const options = command?.options.filter(({ long }) => !used.includes(long ?? "")) ?? [];
+    expect(options.map(({ long }) => long)).toContain("--controlnet");
+    for (const { long = "", required } of options) {
+      await expect(files("--from", plain, long, ...(required ? ["16"] : [])), long).rejects.toThrow(
+        `Expected no option that changes the picture together with --from ${plain} but received ${long}`,
+      );
+    }
   });
 
   it("warns where the weights are others", async () => {

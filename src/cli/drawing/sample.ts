@@ -59,7 +59,7 @@ const REMEMBERED: ReadonlySet<string> = new Set([
   ...["--guidance-interval", "--gate-step", "--gate-interval"],
   ...["--negative", "--width", "--height", "--no-resolution-binning"],
   ...["--max-length", "--no-clean-caption", "--images"],
-  ...["--init-image", "--strength", "--mask", "--control-image"],
+  ...["--init-image", "--strength", "--mask", "--controlnet", "--control-image"],
 ]);
 
 /** `pixart sample MODEL PROMPTS…`: a PNG each, next to existing ones, and a contact sheet for several. */
