@@ -55,6 +55,7 @@ describe("resolveConfig", () => {
       keepBest: true,
       sampleEvery: 500,
       validateEvery: null,
+      validationSamples: 256,
       spikes: { factor: 10, window: 100 },
       transform: { resample: "lanczos", crop: "center", horizontalFlip: 0 },
     };
@@ -361,11 +362,11 @@ describe("unknown keys", () => {
     ],
     [
       { ...smallest, stages: [{ ...smallest.stages[0], trainTextEncoder: true }] },
-      "Unknown key stages.0.trainTextEncoder. Known here: kind, name, resolution, batchSize, steps, schedule, gradientClip, gradientAccumulation, shardOptimizer, gradientCheckpointing, precision, ema, checkpointEvery, keepCheckpoints, keepBest, sampleEvery, validateEvery, spikes, transform, optimizer, klWeight.",
+      "Unknown key stages.0.trainTextEncoder. Known here: kind, name, resolution, batchSize, steps, schedule, gradientClip, gradientAccumulation, shardOptimizer, gradientCheckpointing, precision, ema, checkpointEvery, keepCheckpoints, keepBest, sampleEvery, validateEvery, validationSamples, spikes, transform, optimizer, klWeight.",
     ],
     [
       { ...smallest, stages: [{ ...smallest.stages[0], textEncoderAdapter: { type: "lora" } }] },
-      "Unknown key stages.0.textEncoderAdapter. Known here: kind, name, resolution, batchSize, steps, schedule, gradientClip, gradientAccumulation, shardOptimizer, gradientCheckpointing, precision, ema, checkpointEvery, keepCheckpoints, keepBest, sampleEvery, validateEvery, spikes, transform, optimizer, klWeight.",
+      "Unknown key stages.0.textEncoderAdapter. Known here: kind, name, resolution, batchSize, steps, schedule, gradientClip, gradientAccumulation, shardOptimizer, gradientCheckpointing, precision, ema, checkpointEvery, keepCheckpoints, keepBest, sampleEvery, validateEvery, validationSamples, spikes, transform, optimizer, klWeight.",
     ],
     [
       { ...smallest, tokenizer: { pretrained: "a", vocabSize: 3 } },

@@ -49,7 +49,7 @@ function shortened(config: ParsedConfig, folder: string, cache: string): ParsedC
       schedule: { ...stage.schedule, warmupSteps: 0 },
       checkpointEvery: STEPS,
       sampleEvery: null,
-      validateEvery: null,
+      validationSamples: 0,
     })),
     sampling: { ...config.sampling, prompts: [prompt], steps: 1 },
   };

@@ -87,7 +87,7 @@ async function rehearseStage(
   journal.doing("rehearsal");
   say?.(`Rehearsal of stage "${stage.name}": a save, a sample and a step, which leave no trace`);
   const taken = await rehearse(journal.run.path, context.config.seed, stage, task, device, signal);
-  if (!signal.aborted) say?.(describeRehearsal(stage, taken));
+  if (!signal.aborted) say?.(describeRehearsal(stage, task.counts, taken));
 }
 
 /** A run that waits for room or frees some may start without it. */

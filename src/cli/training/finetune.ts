@@ -4,13 +4,17 @@ import { type Goal, type GoalRequest, goalConfig } from "../../config/goals/goal
 import { type ParsedConfig, resolveConfig, type TrainConfig } from "../../config/index.ts";
 import { applyOverrides } from "../../config/overrides.ts";
 import { readDataset } from "../../data/read-dataset.ts";
+import { InternalError } from "../../errors/index.ts";
 import { shellWord } from "../../files/processes/shell-word.ts";
 import { shippedModel } from "../../hub/index.ts";
 import { samplingDefaultsOf } from "../../pipelines/index.ts";
+import { resolveEpochsForData } from "../../training/dataset/aspect-plan.ts";
+import { stageExamples } from "../../training/dataset/training-data.ts";
 import { measureStep } from "../../training/measure-step.ts";
 import { baseResolution } from "../../training/preflight/base-fit.ts";
 import { dryRun } from "../../training/preflight/dry-run.ts";
 import { planReport } from "../../training/preflight/plan-report.ts";
+import { FEWEST_STEPS, type MeasuredStage, planTime } from "../../training/preflight/time-plan.ts";
 import { formatDuration } from "../../training/progress/quantities.ts";
 import { train } from "../../training/train.ts";
 import { printResult } from "../terminal/output.ts";
@@ -32,11 +36,6 @@ export interface FinetuneCommandOptions {
   readonly cfgOptions?: readonly string[];
 }
 
-/** Share of the time for steps; samples, checkpoints and loading take the rest. */
-const SHARE_OF_STEPS = 0.85;
-const FEWEST_STEPS = 20;
-const MOST_STEPS = 100_000;
-
 /** `pixart finetune BASE FOLDER` */
 export async function finetuneCommand(
   base: string,
@@ -51,9 +50,12 @@ export async function finetuneCommand(
   const name = runNameOf(folder);
   const workDir = options.workDir ?? join("work_dirs", `${name}-${options.goal}`);
   const request = await requestOf(base, folder, { ...options, name });
-  const fill = (steps: number): { value: TrainConfig; config: ParsedConfig } => {
+  const fill = (
+    steps: number,
+    validationSamples?: number,
+  ): { value: TrainConfig; config: ParsedConfig } => {
     const value = applyOverrides(
-      goalConfig({ ...request, steps }),
+      goalConfig({ ...request, steps, validationSamples }),
       options.cfgOptions ?? [],
       name,
     ) as TrainConfig;
@@ -70,11 +72,19 @@ export async function finetuneCommand(
   const cache = isDry ? undefined : join(workDir, "cache");
   const measured = { ...fill(FEWEST_STEPS).config, device: device ?? first.device };
   const stepSeconds = await measureStep(measured, () => {}, cache);
-  const steps = stepsIn(options.minutes, stepSeconds);
-  const { value, config } = fill(steps);
+  const stageOf = async (steps: number, samples?: number): Promise<MeasuredStage> => {
+    const { stages } = await resolveEpochsForData(fill(steps, samples).config, first.data);
+    const [stage] = stages;
+    if (stage === undefined) throw new InternalError("Expected a goal's config to have a stage");
+    const { train: trained, heldout } = stageExamples(stage, first.data);
+    return { stage, counts: { train: trained.length, heldout: heldout.length }, stepSeconds };
+  };
+  const { steps, validationSamples, seconds } = await planTime(options.minutes, stageOf);
+  const { value, config } = fill(steps, validationSamples);
   say(
     `A step takes ${Number(stepSeconds.toPrecision(2))} s: ${steps} steps in ${formatDuration(60 * options.minutes)}`,
   );
+  if (validationSamples !== undefined) say(describeSamples(validationSamples));
   if (isDry) {
     const lines: string[] = [];
     const note = (line: string): void => {
@@ -82,7 +92,6 @@ export async function finetuneCommand(
       say(line);
     };
     const plan = planReport(await dryRun(config, resumeCommand, { ...chosen, say: note }));
-    const seconds = (steps * stepSeconds) / SHARE_OF_STEPS;
     if (json)
       process.stdout.write(
         `${JSON.stringify({ ...plan, lines, stepSeconds, seconds, config: value })}\n`,
@@ -127,9 +136,7 @@ async function requestOf(
   };
 }
 
-/** A whole number of steps that fits into the time, rounded so that people can read it. */
-function stepsIn(minutes: number, stepSeconds: number): number {
-  const steps = (SHARE_OF_STEPS * 60 * minutes) / Math.max(stepSeconds, 1e-4);
-  const unit = steps > 1000 ? 100 : 10;
-  return Math.min(MOST_STEPS, Math.max(FEWEST_STEPS, Math.floor(steps / unit) * unit));
-}
+const describeSamples = (samples: number): string =>
+  samples === 0
+    ? "There is no validation: it would take more than a tenth of the time"
+    : `Validations measure ${samples} pictures, so that they take no more than a tenth of the time`;

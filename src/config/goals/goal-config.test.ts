@@ -46,6 +46,13 @@ describe("a goal's config", () => {
     expect(subject.sampling.prompts[0]).toBe("a photo of sks dog");
   });
 
+  it("neither validates nor holds pictures out where no picture may be measured", () => {
+    const none = goalConfig(request({ validationSamples: 0 }));
+    expect(none.dataset.heldoutShare).toBeUndefined();
+    expect(none.stages[0]?.validationSamples).toBe(0);
+    expect(goalConfig(request()).stages[0]).not.toHaveProperty("validationSamples");
+  });
+
   it("holds pictures out where there are enough, and takes no more at once than there are", () => {
     expect(goalConfig(request()).dataset.heldoutShare).toBe(0.05);
     expect(goalConfig(request({ pictures: 39 })).dataset.heldoutShare).toBeUndefined();

@@ -48,6 +48,8 @@ export interface GoalRequest {
   readonly hasCaptions: boolean;
   /** Some of the captions. */
   readonly captions: readonly string[];
+  /** Pictures of each split that a validation measures, if not the default number; 0 neither validates nor holds pictures out. */
+  readonly validationSamples?: number | undefined;
 }
 
 /** Models for larger sides have hundreds of millions of weights: they train with gradient checkpointing, in bfloat16 if that is fast. */
@@ -56,10 +58,13 @@ const SMALL_SIDE = 256;
 const FEWEST_TO_HOLD_OUT = 40;
 const HELD_OUT_SHARE = 0.05;
 const MOST_PROMPTS = 4;
+/** How often a run validates, saves and draws samples. */
+const TIMES = 5;
 
 /** A fine-tuning config to start from: anything not requested keeps its default. */
 export function goalConfig(request: GoalRequest): TrainConfig {
-  const { goal, base, folder, pictures } = request;
+  const { goal, base, folder, pictures, validationSamples } = request;
+  const holdsOut = goal !== "subject" && pictures >= FEWEST_TO_HOLD_OUT && validationSamples !== 0;
   const instancePrompt = promptOfAll(request);
   return {
     base,
@@ -68,7 +73,7 @@ export function goalConfig(request: GoalRequest): TrainConfig {
       ...(instancePrompt !== undefined && { instancePrompt }),
       captionDropout: goal === "subject" ? 0 : 0.1,
       denseCaptionProbability: 0,
-      ...(goal !== "subject" && pictures >= FEWEST_TO_HOLD_OUT && { heldoutShare: HELD_OUT_SHARE }),
+      ...(holdsOut && { heldoutShare: HELD_OUT_SHARE }),
     },
     stages: [stageOf(request)],
     sampling: {
@@ -85,10 +90,16 @@ function promptOfAll({ goal, word, hasCaptions }: GoalRequest): string | undefin
   return hasCaptions ? undefined : `a picture in ${word} style`;
 }
 
-function stageOf({ goal, resolution, steps, pictures }: GoalRequest): TextToImageStageConfig {
+function stageOf({
+  goal,
+  resolution,
+  steps,
+  pictures,
+  validationSamples,
+}: GoalRequest): TextToImageStageConfig {
   const isSmall = resolution < SMALL_SIDE;
   const batchSize = Math.max(1, Math.min(isSmall ? 16 : 1, pictures));
-  const every = Math.max(1, Math.ceil(steps / 5));
+  const every = Math.max(1, Math.ceil(steps / TIMES));
   return {
     kind: "text-to-image",
     name: goal,
@@ -109,6 +120,7 @@ function stageOf({ goal, resolution, steps, pictures }: GoalRequest): TextToImag
     checkpointEvery: every,
     sampleEvery: every,
     validateEvery: every,
+    ...(validationSamples !== undefined && { validationSamples }),
     keepCheckpoints: 2,
   };
 }

@@ -21,6 +21,8 @@ export const CONFIG_LIMITS = {
   sampling: 999,
   /** Number of losses that define the usual loss. */
   window: 1_000_000,
+  /** Pictures of each split that a validation measures: more than most data sets have. */
+  validationSamples: 1_000_000,
   /** Pictures drawn before a DreamBooth run: its authors use 1,000. */
   classImages: 1_000_000,
   /** Tokens per caption: T5's attention is quadratic in them, with 64 heads. */

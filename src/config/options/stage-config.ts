@@ -125,6 +125,11 @@ export interface StageConfig {
   readonly sampleEvery?: number | Epochs | null;
   /** Steps or epochs between validations; null validates only at the stage's end, if pictures are held out. Default null. */
   readonly validateEvery?: number | Epochs | null;
+  /**
+   * How many pictures of each split a validation measures, each with its own timestep and noise; pictures are repeated if there are
+   * fewer. 0 never validates. Default 256.
+   */
+  readonly validationSamples?: number;
   /** Protection against loss spikes; null turns it off. */
   readonly spikes?: SpikesConfig | null;
   /** How pictures are made into squares of the resolution. The stage of an autoencoder takes only the defaults. */

@@ -21,6 +21,7 @@ import {
   probability,
   text,
   wholeNumber,
+  wholeNumberUpTo,
 } from "./value-schemas.ts";
 
 const interval = z.union(
@@ -87,6 +88,7 @@ const common = {
   keepBest: flag.default(true),
   sampleEvery: interval.nullable().default(500),
   validateEvery: interval.nullable().default(null),
+  validationSamples: wholeNumberUpTo(CONFIG_LIMITS.validationSamples).default(256),
   spikes: z
     .strictObject(
       { factor: aboveOne.default(10), window: countUpTo(CONFIG_LIMITS.window).default(100) },

@@ -23,6 +23,9 @@ export const countUpTo = (most: number): z.ZodInt =>
 export const wholeNumber: z.ZodInt = z
   .int({ error: orTooLarge("an integer of at least 0") })
   .min(0, "an integer of at least 0");
+/** An integer from 0 up to one of the CONFIG_LIMITS. */
+export const wholeNumberUpTo = (most: number): z.ZodInt =>
+  wholeNumber.max(most, `an integer up to ${most}`);
 export const positive: z.ZodNumber = z.number("a number above 0").positive("a number above 0");
 export const atLeastZero: z.ZodNumber = z
   .number("a number of at least 0")

@@ -25,6 +25,7 @@ const OF_A_STAGE: ReadonlySet<string> = new Set<keyof TextToImageStageConfig>([
   ...(["resolution", "batchSize", "steps", "optimizer", "schedule", "transform"] as const),
   ...(["gradientClip", "gradientAccumulation", "gradientCheckpointing", "precision"] as const),
   ...(["checkpointEvery", "keepCheckpoints", "keepBest", "sampleEvery", "validateEvery"] as const),
+  "validationSamples",
   ...(["ema", "spikes", "loss", "noise", "timesteps", "curated", "aspectRatios"] as const),
   ...(["priorLossWeight", "trainTextEncoder", "adapter", "textEncoderAdapter"] as const),
   ...(["controlnet", "consistency", "interpolationScale", "shardOptimizer"] as const),

@@ -16,6 +16,8 @@ export interface MeasuredLoss {
 export interface MeasureOptions {
   readonly seed: number;
   readonly batchSize: number;
+  /** Number of pictures measured, each with its own timestep and noise. */
+  readonly samples: number;
   /** Computes a batch's loss in the training precision. */
   readonly compute: (loss: () => StageLoss) => StageLoss;
   /** Called with the number of pictures measured and the total. */
@@ -24,19 +26,16 @@ export interface MeasureOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Number of pictures measured, each with its own timestep and noise. */
-const SAMPLES = 256;
-
 /** Measures a split, with the same pictures, timesteps and noise on every call. Throws the signal's reason if it is aborted. */
 export async function measureLoss(
   task: StageTask,
   split: Split,
-  { seed, batchSize, compute, onProgress, signal }: MeasureOptions,
+  { seed, batchSize, samples: total, compute, onProgress, signal }: MeasureOptions,
 ): Promise<MeasuredLoss> {
   const count = task.counts[split];
   const buckets = task.buckets?.[split];
   const batches = batchesOfOneKind(
-    Array.from({ length: SAMPLES }, (_, i) => i),
+    Array.from({ length: total }, (_, i) => i),
     (position) => buckets?.[position % count],
     batchSize,
   );
@@ -62,7 +61,7 @@ export async function measureLoss(
       }),
     );
     measured += positions.length;
-    onProgress?.(measured, SAMPLES);
+    onProgress?.(measured, total);
   }
-  return { loss: sum / SAMPLES, bands: bandMeans(seen) };
+  return { loss: sum / total, bands: bandMeans(seen) };
 }

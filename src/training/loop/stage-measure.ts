@@ -3,6 +3,7 @@ import type * as torch from "../../torch/index.ts";
 import type { OnProgress, Split, StageTask } from "../contract/stage-task.ts";
 import { inPrecision } from "./in-precision.ts";
 import { type MeasuredLoss, measureLoss } from "./measure-loss.ts";
+import { keepsBest, validates } from "./validations.ts";
 
 /** Held-out loss of the best checkpoint so far. */
 export interface Best {
@@ -27,16 +28,12 @@ export class StageMeasure {
 
   /** Whether checkpoints need a held-out loss, because the best one is kept. */
   get keepsBest(): boolean {
-    const { keepBest, validateEvery } = this.#stage;
-    return keepBest && validateEvery !== null && this.#task.counts.heldout > 0;
+    return keepsBest(this.#stage, this.#task.counts);
   }
 
-  /**
-   * Whether to validate when it is due: at the end of a stage without `validateEvery`, measuring training pictures alone tells
-   * little and may take hours.
-   */
+  /** Whether to validate when it is due. */
   get isWanted(): boolean {
-    return this.#stage.validateEvery !== null || this.#task.counts.heldout > 0;
+    return validates(this.#stage, this.#task.counts);
   }
 
   /** The current weights' loss on each split that has pictures. Throws the signal's reason if it is aborted. */
@@ -50,6 +47,7 @@ export class StageMeasure {
       losses[split] = await measureLoss(this.#task, split, {
         seed: this.#seed,
         batchSize: this.#stage.batchSize,
+        samples: this.#stage.validationSamples,
         compute: (loss) => inPrecision(this.#stage, this.#device, loss),
         signal,
         onProgress,

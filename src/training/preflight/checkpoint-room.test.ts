@@ -22,6 +22,7 @@ it("counts no more checkpoints than a stage saves, and one where it is interrupt
   const best = { keepBest: true, validateEvery: 100, keepCheckpoints: 3 };
   expect(count({ steps: 5000, checkpointEvery: 500, ...best })).toBe(5);
   expect(count({ steps: 900, checkpointEvery: 500, ...best })).toBe(3);
+  expect(count({ steps: 5000, checkpointEvery: 500, ...best, validationSamples: 0 })).toBe(4);
 });
 
 it("asks for room for the checkpoints that are not there yet", async () => {

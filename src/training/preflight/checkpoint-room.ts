@@ -12,8 +12,10 @@ export type CheckpointTensors = ReadonlyMap<string, ReadonlyMap<string, TensorSp
  * stage saves, and one for where it is interrupted.
  */
 export function checkpointBytes(stage: ResolvedStage, groups: CheckpointTensors): number {
-  const { steps, checkpointEvery, keepCheckpoints, keepBest, validateEvery } = stage;
-  const kept = keepCheckpoints + (keepBest && validateEvery !== null ? 1 : 0);
+  const { steps, checkpointEvery, keepCheckpoints, keepBest, validateEvery, validationSamples } =
+    stage;
+  const isBestKept = keepBest && validateEvery !== null && validationSamples > 0;
+  const kept = keepCheckpoints + (isBestKept ? 1 : 0);
   const saved = Math.ceil(steps / checkpointEvery);
   return forecastBytes(groups, {}) * (Math.min(kept, saved) + 1);
 }

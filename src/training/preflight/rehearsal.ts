@@ -9,6 +9,7 @@ import { StageLoop } from "../loop/stage-loop.ts";
 import { memoryOf } from "../models/available-memory.ts";
 import type { StageFootprint } from "../models/stage-footprint.ts";
 import { formatBytes, formatDuration } from "../progress/quantities.ts";
+import { validationSeconds } from "./validation-time.ts";
 
 /** Stages whose models have more weights are rehearsed by default: a failure there costs hours. */
 const LARGE_WEIGHTS = 200e6;
@@ -58,7 +59,7 @@ export async function rehearse(
 ): Promise<Rehearsal> {
   const since = (start: number): number => (performance.now() - start) / 1000;
   const place = await makeTemporaryFolder(run, PLACE);
-  const loop = new StageLoop(seed, stage, task);
+  const loop = new StageLoop(seed, { ...stage, validationSamples: 0 }, task);
   let path: string | undefined;
   const seconds = { step: 0, sample: 0, save: 0 };
   let isDone = false;
@@ -111,16 +112,22 @@ async function restoreWeights(path: string, task: StageTask): Promise<void> {
   for (const tensor of weights.values()) tensor.dispose();
 }
 
-/** Describes a rehearsal and the resulting expectations for the stage. */
+/**
+ * Describes a rehearsal and the resulting expectations for the stage.
+ * @param counts of the stage's pictures
+ */
 export function describeRehearsal(
-  { name, steps, sampleEvery, checkpointEvery }: ResolvedStage,
+  stage: ResolvedStage,
+  counts: StageTask["counts"],
   { stepSeconds, sampleSeconds, saveSeconds, peakBytes, availableBytes }: Rehearsal,
 ): string {
+  const { name, steps, sampleEvery, checkpointEvery } = stage;
   const times = (every: number | null): number => (every === null ? 0 : Math.ceil(steps / every));
   const total =
     steps * stepSeconds +
     (1 + Math.max(1, times(sampleEvery))) * sampleSeconds +
-    Math.max(1, times(checkpointEvery)) * saveSeconds;
+    Math.max(1, times(checkpointEvery)) * saveSeconds +
+    validationSeconds(stage, counts, stepSeconds);
   const each = (seconds: number): string =>
     seconds < 10 ? `${Number(seconds.toPrecision(2))} s` : formatDuration(seconds);
   return `Rehearsal of stage "${name}": a step took ${each(stepSeconds)}, a sample ${each(sampleSeconds)}, a save ${each(saveSeconds)}; ${formatBytes(peakBytes)} of memory at most, ${formatBytes(availableBytes)} more are available. ${steps} steps will take about ${each(total)}`;
