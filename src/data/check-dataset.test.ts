@@ -93,6 +93,18 @@ describe("checkDataset", () => {
     expect(progress).toBe(1);
   });
 
+  it("counts what can't be read as training does, by the given share", async () => {
+    // One of five is damaged.
+    for (const [maxUnreadable, canTrain] of [
+      [0.2, true],
+      [0.19, false],
+    ] as const) {
+      const dataset = await readDataset(folder);
+      const { report } = await checkDataset(dataset, { ...options, maxUnreadable });
+      expect(report.canTrain).toBe(canTrain);
+    }
+  });
+
   it("has no bucket plan at a size without a table, and no captions without a tokenizer", async () => {
     const { report } = await checkDataset(await readDataset(folder), { ...options, size: 64 });
     expect(report).toMatchObject({ buckets: null, captions: null, tooSmall: [] });

@@ -8,6 +8,7 @@ import { differenceHash, equalGroups, pixelHash, similarGroups } from "./duplica
 import { countSplits, isHeldOut } from "./layouts/splits.ts";
 import { MAX_UNREADABLE } from "./load-pictures.ts";
 import { mapConcurrent } from "./map-concurrent.ts";
+import { UnreadableLimit } from "./unreadable-limit.ts";
 
 /** Options of `checkDataset`. */
 export interface CheckDatasetOptions {
@@ -19,6 +20,8 @@ export interface CheckDatasetOptions {
   readonly tokenizer?: T5Tokenizer | undefined;
   /** Maximum tokens per caption. */
   readonly maxLength: number;
+  /** Fraction of pictures that may be unreadable in the training. Default 0.05, as there. */
+  readonly maxUnreadable?: number;
   /** How many thumbnails to keep, spread over the set. */
   readonly thumbnails?: number;
   /** Called as pictures are decoded. */
@@ -57,7 +60,7 @@ export interface DatasetReport {
   readonly missingControl: readonly string[] | null;
   readonly leftOut: readonly Unreadable[];
   readonly unreadable: readonly Unreadable[];
-  /** Whether training would start: there are pictures that are not held out, and at most 5 % are unreadable. */
+  /** Whether training would start: there are pictures that are not held out, and at most `maxUnreadable` are unreadable. */
   readonly canTrain: boolean;
   /** For captions and dense captions; null without a tokenizer. */
   readonly captions: { readonly tokens: Spread; readonly cut: readonly CutCaption[] } | null;
@@ -100,7 +103,15 @@ export interface DatasetCheck {
 /** Decodes every picture of a data set once and reports how training would use it. */
 export async function checkDataset(
   dataset: Dataset,
-  { size, batch, tokenizer, maxLength, thumbnails = 0, onProgress }: CheckDatasetOptions,
+  {
+    size,
+    batch,
+    tokenizer,
+    maxLength,
+    maxUnreadable = MAX_UNREADABLE,
+    thumbnails = 0,
+    onProgress,
+  }: CheckDatasetOptions,
 ): Promise<DatasetCheck> {
   const { entries } = dataset;
   const sheet = new Map<string, RgbImage>();
@@ -125,6 +136,7 @@ export async function checkDataset(
     }
   });
   const seen = results.flat();
+  const pictures = entries.length - failed.length;
   const unreadable = [...dataset.unreadable, ...failed].sort((a, b) => (a.path < b.path ? -1 : 1));
   const names = (indices: readonly number[]): string[] =>
     indices.map((index) => seen[index]?.entry.file ?? "");
@@ -153,7 +165,7 @@ export async function checkDataset(
     unreadable,
     canTrain:
       trained.length > 0 &&
-      unreadable.length <= MAX_UNREADABLE * (entries.length + dataset.unreadable.length),
+      new UnreadableLimit({ share: maxUnreadable, pictures, known: unreadable }).isKept,
     captions: tokenizer === undefined ? null : countTokens(seen, tokenizer, maxLength),
     width: spread(seen.map(({ width }) => width)),
     height: spread(seen.map(({ height }) => height)),

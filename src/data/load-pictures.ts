@@ -10,8 +10,6 @@ export interface LoadPicturesOptions {
   readonly fit?: ResizeFit;
   /** Fraction of pictures that may be unreadable before loading is refused. Default 0. */
   readonly maxUnreadable?: number;
-  /** Pictures already known to be unreadable: they count, and are listed too. */
-  readonly known?: readonly Unreadable[];
 }
 
 /** Result of `loadPictures`: picture i of `data` belongs to entry i. */
@@ -21,7 +19,7 @@ export interface LoadedPictures<Entry> {
   readonly shape: readonly [number, number, number, number];
   /** The readable entries, in the given order. */
   readonly entries: readonly Entry[];
-  /** All unreadable pictures, the known ones first. */
+  /** All unreadable pictures. */
   readonly unreadable: readonly Unreadable[];
 }
 
@@ -60,7 +58,7 @@ const CONCURRENCY = 4;
  */
 export async function loadPictures<Entry extends Pick<DatasetEntry, "path" | "read">>(
   entries: readonly Entry[],
-  { size, fit = "cover", maxUnreadable = 0, known = [] }: LoadPicturesOptions,
+  { size, fit = "cover", maxUnreadable = 0 }: LoadPicturesOptions,
 ): Promise<LoadedPictures<Entry>> {
   if (!(Number.isInteger(size) && size > 0)) {
     throw expected("a whole number above 0", "size", size);
@@ -81,14 +79,12 @@ export async function loadPictures<Entry extends Pick<DatasetEntry, "path" | "re
       throw error;
     }
   });
-  const failed = entries.flatMap(({ path }, index) => {
+  const unreadable = entries.flatMap(({ path }, index) => {
     const reason = reasons[index];
     return reason === undefined ? [] : [{ path, reason }];
   });
-  const unreadable = [...known, ...failed];
-  const total = known.length + entries.length;
-  if (unreadable.length > maxUnreadable * total) {
-    throw new UnreadablePicturesError(unreadable, total, maxUnreadable);
+  if (unreadable.length > maxUnreadable * entries.length) {
+    throw new UnreadablePicturesError(unreadable, entries.length, maxUnreadable);
   }
   const kept = entries.flatMap((entry, index) =>
     reasons[index] === undefined ? [{ entry, index }] : [],

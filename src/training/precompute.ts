@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ParsedConfig, ResolvedConfig, ResolvedStage } from "../config/index.ts";
 import { withPrecision } from "../config/with-precision.ts";
+import { UnreadableLimit } from "../data/unreadable-limit.ts";
 import { World } from "../distributed/index.ts";
 import { InvalidValueError } from "../errors/index.ts";
 import { makeFolder } from "../files/make-folder.ts";
@@ -9,6 +10,7 @@ import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { resolveEpochsForData, stageBuckets } from "./dataset/aspect-plan.ts";
 import { requireControlPictures } from "./dataset/control-pictures.ts";
+import { requireFewUnreadable } from "./dataset/stage-limit.ts";
 import { stageTexts } from "./dataset/stage-texts.ts";
 import {
   type Example,
@@ -79,6 +81,7 @@ export async function precompute(
   const precise = withPrecision(checked, () => torch.fastestDType(device));
   const config = await resolveEpochsForData(precise, data);
   requireControlPictures(config, data);
+  requireFewUnreadable(config, data);
   if (config.threads !== null) torch.setThreads(config.threads);
   const cache = cacheFolder(config, config.workDir);
   await makeFolder(cache);
@@ -166,6 +169,10 @@ async function encodePictures(work: Work): Promise<number> {
       say(
         `Pictures of stage "${stage.name}": ${examples.length} of ${all.length} are this shard's`,
       );
+      const limit = new UnreadableLimit({
+        share: config.dataset.maxUnreadable,
+        pictures: examples.length,
+      });
       const from = new ImportedLatents(features, data, { dtype: vae.dtype });
       const made: MadeMoments = (...asked) => from.take(...asked);
       using store = await LatentStore.open(cache, { vae, stage, warn: warnTo(say) });
@@ -180,7 +187,7 @@ async function encodePictures(work: Work): Promise<number> {
           buckets: stageBuckets(stage),
           vae,
           store,
-          maxUnreadable: config.dataset.maxUnreadable,
+          limit,
           warn: warnTo(say),
           say,
         });

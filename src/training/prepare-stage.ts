@@ -1,4 +1,5 @@
 import type { ResolvedConfig, ResolvedStage } from "../config/index.ts";
+import { UnreadableLimit } from "../data/unreadable-limit.ts";
 import type { World } from "../distributed/index.ts";
 import { InternalError } from "../errors/index.ts";
 import { PixArtTransformer2DModel } from "../models/index.ts";
@@ -12,6 +13,7 @@ import type { StageTask } from "./contract/stage-task.ts";
 import { stageBuckets } from "./dataset/aspect-plan.ts";
 import { captionsOfExample } from "./dataset/example-captions.ts";
 import { requireSamePictures } from "./dataset/same-pictures.ts";
+import { stageLimit } from "./dataset/stage-limit.ts";
 import {
   type Example,
   type StageExamples,
@@ -67,13 +69,17 @@ export async function prepareStage(
   const { config, data, models } = context;
   if (stage.kind === "autoencoder") {
     const own = (await buildAutoencoder(config)).to({ device: models.device });
-    return AutoencoderTask.create(own, stage, data);
+    return AutoencoderTask.create(own, stage, data, {
+      limit: stageLimit(config, stage, data),
+      warn: context.onWarning,
+    });
   }
   const vae = await models.autoencoder();
   const wanted = stageExamples(stage, data);
   using store = config.dataset.cache.latents
     ? await LatentStore.open(context.cache, { vae, stage, warn: context.onWarning })
     : null;
+  const limit = stageLimit(config, stage, data);
   const openLatents = async (
     list: readonly Example[],
     control?: LatentsOptions["control"],
@@ -85,14 +91,15 @@ export async function prepareStage(
       vae,
       control,
       store,
-      maxUnreadable: config.dataset.maxUnreadable,
+      limit,
       warn: context.onWarning,
       say: context.say,
       onProgress: context.onProgress,
     };
     await together(context, store, async (signal) => {
       const examples = context.world.share(list);
-      const quiet = { maxUnreadable: 1, warn: () => {}, signal };
+      const all = new UnreadableLimit({ share: 1, pictures: examples.length });
+      const quiet = { limit: all, warn: () => {}, signal };
       (await Latents.open({ ...options, ...quiet, examples })).dispose();
     });
     const latents = await alike(context, (signal) => Latents.open({ ...options, signal }));

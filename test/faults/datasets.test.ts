@@ -11,6 +11,7 @@ import {
   UnreadablePicturesError,
 } from "../../src/data/load-pictures.ts";
 import { readDataset } from "../../src/data/read-dataset.ts";
+import { UnreadableLimit } from "../../src/data/unreadable-limit.ts";
 import { convertDataset } from "../../src/data/writing/convert-dataset.ts";
 import { ImageError, RgbImage } from "../../src/images/index.ts";
 
@@ -70,19 +71,24 @@ describe("damaged pictures", () => {
     const folder = join(work, "fifth");
     const damaged = await writeSet(folder, 1000, 5);
     const dataset = await readDataset(folder);
-    const loaded = await loadPictures(dataset.entries, {
-      size: 8,
-      maxUnreadable: 0.2,
-      known: dataset.unreadable,
-    });
-    expect(loaded.unreadable.map(({ path }) => path).sort()).toEqual(damaged);
-    expect(loaded.unreadable.every(({ reason }) => reason.length > 10)).toBe(true);
+    const loaded = await loadPictures(dataset.entries, { size: 8, maxUnreadable: 0.2 });
+    const unreadable = [...dataset.unreadable, ...loaded.unreadable];
+    expect(unreadable.map(({ path }) => path).sort()).toEqual(damaged);
+    expect(unreadable.every(({ reason }) => reason.length > 10)).toBe(true);
     expect(loaded.entries).toHaveLength(800);
     expect(loaded.entries.some(({ path }) => damaged.includes(path))).toBe(false);
     expect(loaded.data).toEqual(RgbImage.filled(8, 8 * 800, [9, 8, 7]).data);
 
-    const options = { size: 8, maxUnreadable: MAX_UNREADABLE, known: dataset.unreadable };
-    const refused = await loadPictures(dataset.entries, options).catch((error) => error);
+    const { entries, unreadable: known } = dataset;
+    const refusedAt = (share: number): unknown => {
+      try {
+        new UnreadableLimit({ share, pictures: entries.length, known }).add(loaded.unreadable);
+      } catch (error) {
+        return error;
+      }
+    };
+    expect(refusedAt(0.2)).toBeUndefined();
+    const refused = refusedAt(MAX_UNREADABLE) as UnreadablePicturesError;
     expect(refused).toBeInstanceOf(UnreadablePicturesError);
     expect(refused.unreadable.map(({ path }: { path: string }) => path).sort()).toEqual(damaged);
     expect(refused.message).toContain(
@@ -94,13 +100,10 @@ describe("damaged pictures", () => {
     const folder = join(work, "few");
     const damaged = await writeSet(folder, 100, 25);
     const { entries, unreadable } = await readDataset(folder);
-    const loaded = await loadPictures(entries, {
-      size: 8,
-      maxUnreadable: MAX_UNREADABLE,
-      known: unreadable,
-    });
+    const loaded = await loadPictures(entries, { size: 8, maxUnreadable: MAX_UNREADABLE });
     expect(loaded.entries).toHaveLength(96);
-    expect(loaded.unreadable.map(({ path }) => path).sort()).toEqual(damaged);
+    const all = [...unreadable, ...loaded.unreadable];
+    expect(all.map(({ path }) => path).sort()).toEqual(damaged);
   });
 });
 

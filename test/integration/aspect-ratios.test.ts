@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { configFromJson, type TrainConfig } from "../../src/config/index.ts";
 import { resolveConfig } from "../../src/config/resolve-config.ts";
 import { trainingBuckets } from "../../src/data/buckets.ts";
+import { UnreadableLimit } from "../../src/data/unreadable-limit.ts";
 import { InternalError } from "../../src/errors/index.ts";
 import { RgbImage } from "../../src/images/index.ts";
 import { AutoencoderKL, PixArtTransformer2DModel } from "../../src/models/index.ts";
@@ -211,7 +212,8 @@ describe("training at several aspect ratios", () => {
       const transform = { resample: "bicubic", crop: "center", horizontalFlip: 0 } as const;
       const made = { stage: { resolution: 256, transform }, vae, warn: () => {} };
       using store = await LatentStore.open(join(folder, "shared-cache"), made);
-      const latents = await Latents.open({ ...made, examples, buckets, store, maxUnreadable: 0 });
+      const limit = new UnreadableLimit({ share: 0, pictures: examples.length });
+      const latents = await Latents.open({ ...made, examples, buckets, store, limit });
       const draws = new SampleRng(1, "cache", [0]);
       expect(() => latents.draw([], draws)).toThrow(
         new InternalError("Expected at least one picture"),

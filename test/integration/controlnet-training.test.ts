@@ -148,7 +148,7 @@ describe("a run that trains a ControlNet", () => {
     cpSync(at("maps"), at("broken"), { recursive: true });
     writeFileSync(at("broken/ring-green.png"), "no picture");
     const { stderr } = await train("hole", configFile("hole", {}, at("broken")));
-    expect(stderr).toContain(`Warning: ${at("broken/ring-green.png")} is left out: expected a`);
+    expect(stderr).toContain(`Warning: Left out: ${at("broken/ring-green.png")}: expected a`);
     expect(stderr).toContain('Stage "controlnet": 32 px, 15 pictures');
   });
 

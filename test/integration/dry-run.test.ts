@@ -73,7 +73,7 @@ describe("a dry run and the run itself", () => {
     const file = join(data, "ring-blue.png");
     const whole = readFileSync(file);
     writeFileSync(file, whole.subarray(0, whole.length / 2));
-    const told = `Warning: ${file} is left out: `;
+    const told = `Warning: Left out: ${file}: `;
     const some = ["--cfg-options", "dataset.maxUnreadable=0.2"];
     const dry = await train("--dry-run", ...some);
     expect(dry.stderr).toContain(told);
@@ -94,6 +94,21 @@ describe("a dry run and the run itself", () => {
     expect(reason).toContain("ring-blue.png");
     rmSync(run, { recursive: true });
     writeFileSync(file, whole);
+  });
+
+  it("refuse a data set of which too much was found unreadable when it was listed", async () => {
+    const some = ["ring-blue.png", "dot-red.png"].map((name) => join(data, name));
+    const whole = some.map((file) => readFileSync(file));
+    for (const file of some) writeFileSync(file, "");
+    for (const flags of [["--dry-run"], []]) {
+      await expect(train(...flags)).rejects.toThrow(
+        "2 of 18 pictures can't be read, more than maxUnreadable 0.05 allows",
+      );
+      expect(existsSync(run)).toBe(false);
+    }
+    const dry = await train("--dry-run", "--cfg-options", "dataset.maxUnreadable=0.2");
+    expect(dry.stderr).toMatch(/Warning: Left out: .*dot-red\.png: .*; and 1 more like it\n/);
+    for (const [i, file] of some.entries()) writeFileSync(file, whole[i] ?? "");
   });
 
   it("warn of a size that is far from the base's", async () => {

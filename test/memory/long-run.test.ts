@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterAll, expect, it } from "vitest";
 import { configFromJson } from "../../src/config/index.ts";
+import { UnreadableLimit } from "../../src/data/unreadable-limit.ts";
 import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import { DPMSolverMultistepScheduler } from "../../src/schedulers/index.ts";
 import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
@@ -48,7 +49,10 @@ it(`${STEPS} training steps and ${PICTURES} pictures leave memory as it was afte
   const made = { stage, vae, warn: () => {} };
   using store = await LatentStore.open(join(folder, "cache"), made);
   const latentsOf = (list: typeof data.train): Promise<Latents> =>
-    Latents.open({ ...made, examples: list, store, maxUnreadable: 0 });
+    Latents.open({
+      ...{ ...made, examples: list, store },
+      limit: new UnreadableLimit({ share: 0, pictures: list.length }),
+    });
   const textEncoder = await buildTextEncoder(config, tokenizer.vocabSize);
   const scheduler = DPMSolverMultistepScheduler.fromConfig({});
   const latentShape = { channels: 4, size: 8 };

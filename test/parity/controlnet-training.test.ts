@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { configFromJson, type ResolvedConfig } from "../../src/config/index.ts";
+import { UnreadableLimit } from "../../src/data/unreadable-limit.ts";
 import {
   PixArtControlNetAdapterModel,
   PixArtControlNetTransformerModel,
@@ -78,7 +79,13 @@ async function train() {
   const encoder = frozenTextEncoder(textEncoder, stage);
   using pictures = await LatentStore.open(at("cache"), { vae, stage, warn });
   using captionStore = await openCaptionStore(encoder, at("cache"), warn);
-  const shared = { stage, vae, store: pictures, maxUnreadable: 0, warn };
+  const shared = {
+    stage,
+    vae,
+    store: pictures,
+    limit: new UnreadableLimit({ share: 0, pictures: examples.length }),
+    warn,
+  };
   const open = (control?: Condition): Promise<Latents> =>
     Latents.open({ ...shared, examples, control });
   const [latents, controls] = [await open(), await open("edges")];

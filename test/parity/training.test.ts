@@ -9,6 +9,7 @@ import {
   type ResolvedStage,
   type StageAdapterConfig,
 } from "../../src/config/index.ts";
+import { UnreadableLimit } from "../../src/data/unreadable-limit.ts";
 import { freePort } from "../../src/distributed/free-port.ts";
 import { T5EncoderModel } from "../../src/models/index.ts";
 import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
@@ -131,7 +132,7 @@ async function trained(
     stage,
     vae,
     store: pictures,
-    maxUnreadable: 0,
+    limit: new UnreadableLimit({ share: 0, pictures: train.length }),
     warn,
   });
   const captions =

@@ -1,6 +1,7 @@
 import { loadConfig } from "../../config/index.ts";
 import { checkDataset, type DatasetReport, type Spread } from "../../data/check-dataset.ts";
 import { DATASET_LAYOUTS, type DatasetOptions } from "../../data/dataset.ts";
+import { MAX_UNREADABLE } from "../../data/load-pictures.ts";
 import { readDataset } from "../../data/read-dataset.ts";
 import { describeReasons, describeSplits } from "../../data/reasons.ts";
 import { contactSheet } from "../../images/index.ts";
@@ -22,7 +23,7 @@ export interface ReadOptions {
 
 /** Options of `pixart dataset check`. */
 export interface DatasetCheckOptions extends ReadOptions {
-  /** A recipe or config, which gives size and batch unless the options do. */
+  /** A recipe or config, which gives size and batch unless the options do, and how many pictures may be unreadable. */
   readonly for?: string;
   readonly size?: number;
   readonly batch?: number;
@@ -37,6 +38,8 @@ interface Measure {
   readonly size: number;
   readonly batch: number;
   readonly maxLength: number;
+  /** Fraction of pictures that may be unreadable. */
+  readonly maxUnreadable: number;
   /** Where the size is from; undefined if it was given. */
   readonly source?: string;
 }
@@ -57,15 +60,17 @@ async function measureOf({
       size: size ?? USUAL_SIZE,
       batch: batch ?? 1,
       maxLength,
+      maxUnreadable: MAX_UNREADABLE,
       ...(size === undefined && { source }),
     };
   }
-  const { stages } = await loadConfig(recipe);
+  const { stages, dataset } = await loadConfig(recipe);
   const [largest] = stages.toSorted((a, b) => b.resolution - a.resolution);
   return {
     size: size ?? largest?.resolution ?? USUAL_SIZE,
     batch: batch ?? largest?.batchSize ?? 1,
     maxLength,
+    maxUnreadable: dataset.maxUnreadable,
     ...(size === undefined && { source: `that of ${recipe}` }),
   };
 }
@@ -127,7 +132,7 @@ export async function datasetCheck(location: string, options: DatasetCheckOption
         ? "Nothing can be trained on: no picture could be decoded"
         : report.usable === report.heldOut
           ? `Nothing can be trained on: all pictures are of splits that are held out, ${describeSplits(report.splits)}`
-          : "Training would stop: more than 5 % of the pictures can't be read. Remove or repair them",
+          : `Training would stop: more than ${Number((100 * measure.maxUnreadable).toPrecision(3))} % of the pictures can't be read. Remove or repair them, or train with a higher dataset.maxUnreadable`,
     );
     process.exitCode = 1;
   }

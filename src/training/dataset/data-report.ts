@@ -21,8 +21,9 @@ export function reportOf({ dataset, train, heldout }: TrainingData): DataReport 
             `${missingCaption.length} pictures have no caption and are left out: ${missingCaption.slice(0, SHOWN).join(", ")}`,
           ]
         : []),
-      ...unreadable.map(({ path, reason }) => `${path} is left out: ${reason}`),
-      ...describeReasons(leftOut).map((line) => `Left out: ${line}`),
+      ...[...describeReasons(unreadable), ...describeReasons(leftOut)].map(
+        (line) => `Left out: ${line}`,
+      ),
     ],
   };
 }

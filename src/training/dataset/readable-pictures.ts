@@ -1,31 +1,34 @@
 import type { ResolvedConfig } from "../../config/index.ts";
-import { UnreadablePicturesError } from "../../data/load-pictures.ts";
+import type { Unreadable } from "../../data/dataset.ts";
 import { mapConcurrent } from "../../data/map-concurrent.ts";
+import { describeReasons } from "../../data/reasons.ts";
 import { ImageError, RgbImage } from "../../images/index.ts";
 import { EncodingProgress } from "../progress/encoding-progress.ts";
+import { stageLimit } from "./stage-limit.ts";
 import { type Example, stageExamples, type TrainingData } from "./training-data.ts";
 
 /** Decoded pictures may be large, so only a few are held at once. */
 const DECODED_AT_ONCE = 4;
 
 /**
- * Decodes every picture that a run will use, as its stages do before their first step. Returns one sentence for each picture that
- * is left out; throws UnreadablePicturesError if there are too many.
+ * Decodes every picture that a run will use, as its stages do before their first step. Returns one sentence for each reason
+ * that pictures are left out for; throws UnreadablePicturesError if there are too many.
  */
 export async function requireReadable(
   config: ResolvedConfig,
   data: TrainingData,
   say: (line: string) => void,
 ): Promise<string[]> {
-  const lists = config.stages.flatMap((stage) => {
+  const lists = config.stages.map((stage) => {
     const { train, heldout } = stageExamples(stage, data);
-    const prior = stage.kind === "text-to-image" ? data.prior : [];
-    const controls = stage.kind === "text-to-image" && stage.controlnet?.condition === "given";
-    return [train, heldout, prior].map((examples) => ({ examples, controls }));
+    const isText = stage.kind === "text-to-image";
+    const controls = isText && stage.controlnet?.condition === "given";
+    const examples = [...train, ...heldout, ...(isText ? data.prior : [])];
+    return { stage, examples, controls };
   });
   const all = [...new Set(lists.flatMap(({ examples }) => examples))];
   const controls = lists.some((list) => list.controls);
-  const unreadable = new Map<Example, ImageError>();
+  const unreadable = new Map<Example, Unreadable>();
   const progress = new EncodingProgress("Looking at pictures", all.length, { say });
   await mapConcurrent(all, DECODED_AT_ONCE, async (example) => {
     try {
@@ -35,16 +38,13 @@ export async function requireReadable(
         await RgbImage.decode(await control.read(), { name: control.path });
     } catch (error) {
       if (!(error instanceof ImageError)) throw error;
-      unreadable.set(example, error);
+      unreadable.set(example, { path: error.source, reason: error.reason });
     }
     progress.done(1);
   });
-  const { maxUnreadable } = config.dataset;
-  for (const { examples } of lists) {
-    const bad = examples.flatMap((example) => unreadable.get(example) ?? []);
-    if (bad.length <= maxUnreadable * examples.length) continue;
-    const list = bad.map(({ source, reason }) => ({ path: source, reason }));
-    throw new UnreadablePicturesError(list, examples.length, maxUnreadable);
-  }
-  return [...unreadable.values()].map(({ source, reason }) => `${source} is left out: ${reason}`);
+  for (const { stage, examples } of lists)
+    stageLimit(config, stage, data).add(
+      examples.flatMap((example) => unreadable.get(example) ?? []),
+    );
+  return describeReasons([...unreadable.values()]).map((line) => `Left out: ${line}`);
 }

@@ -7,7 +7,8 @@ import { captionsOf } from "../../data/layouts/several-captions.ts";
 import { isHeldOut } from "../../data/layouts/splits.ts";
 import { loadPictures } from "../../data/load-pictures.ts";
 import { readDataset } from "../../data/read-dataset.ts";
-import { describeSplits } from "../../data/reasons.ts";
+import { describeReasons, describeSplits } from "../../data/reasons.ts";
+import type { UnreadableLimit } from "../../data/unreadable-limit.ts";
 import { DatasetError } from "../../errors/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
@@ -213,18 +214,37 @@ export function curated(examples: readonly Example[], all: readonly Example[]): 
   );
 }
 
+/** What {@link Pictures.load} does about unreadable pictures. */
+export interface PicturesTold {
+  /** Counts them with those of the stage's other lists. */
+  readonly limit: UnreadableLimit;
+  readonly warn: (message: string) => void;
+}
+
 /** Pictures in memory, as 8-bit values so that a whole data set of small ones fits. */
 export class Pictures {
   readonly #data: Tensor; // (N, H, W, 3) uint8
+  /** The readable examples, in the given order. */
+  readonly examples: readonly Example[];
 
-  private constructor(bytes: Uint8Array, shape: readonly number[]) {
+  private constructor(bytes: Uint8Array, shape: readonly number[], examples: readonly Example[]) {
     this.#data = torch.keep(torch.fromTypedArray(bytes, shape));
+    this.examples = examples;
   }
 
-  /** Decodes examples and resizes them to squares. Throws UnreadablePicturesError, which lists every bad file. */
-  static async load(examples: readonly Example[], size: number): Promise<Pictures> {
-    const { data, shape } = await loadPictures(examples, { size });
-    return new Pictures(data, shape);
+  /**
+   * Decodes examples and resizes them to squares; unreadable ones are skipped with warnings. Throws UnreadablePicturesError if there
+   * are too many.
+   */
+  static async load(
+    examples: readonly Example[],
+    size: number,
+    { limit, warn }: PicturesTold,
+  ): Promise<Pictures> {
+    const loaded = await loadPictures(examples, { size, maxUnreadable: 1 });
+    limit.add(loaded.unreadable);
+    for (const line of describeReasons(loaded.unreadable)) warn(`Left out: ${line}`);
+    return new Pictures(loaded.data, loaded.shape, loaded.entries);
   }
 
   get length(): number {

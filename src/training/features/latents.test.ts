@@ -10,6 +10,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { UnreadableLimit } from "../../data/unreadable-limit.ts";
 import { RgbImage, readPicture } from "../../images/index.ts";
 import { AutoencoderKL, type AutoencoderKLConfig } from "../../models/index.ts";
 import { construct } from "../../nn/index.ts";
@@ -113,6 +114,7 @@ const open = async (
   names: readonly string[],
   transform: Partial<Transform> = {},
   options: Partial<LatentsOptions> = {},
+  maxUnreadable = 0,
 ): Promise<{ latents: Latents; encoded: number }> => {
   const encode = vi.spyOn(AutoencoderKL.prototype, "encode");
   const given = {
@@ -126,7 +128,8 @@ const open = async (
   } as const;
   using store = await LatentStore.open(cache, given);
   const examples = names.map((name) => exampleOf(`${name}.png`));
-  const latents = await Latents.open({ examples, store, maxUnreadable: 0, ...given });
+  const limit = new UnreadableLimit({ share: maxUnreadable, pictures: examples.length });
+  const latents = await Latents.open({ examples, store, limit, ...given });
   const encoded = encode.mock.calls.length;
   encode.mockRestore();
   return { latents, encoded };
@@ -347,11 +350,11 @@ describe("Latents", () => {
 
   it("leave out what cannot be read, within the budget, and name it", async () => {
     writeFileSync(join(root, "broken.png"), readFileSync(join(root, "square.png")).subarray(0, 60));
-    const { latents } = await open(["square", "broken", "wide"], {}, { maxUnreadable: 0.34 });
+    const { latents } = await open(["square", "broken", "wide"], {}, {}, 0.34);
     expect(latents.examples.map(({ file }) => file)).toEqual(["square.png", "wide.png"]);
     expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toMatch(/broken\.png is left out: /);
-    await expect(open(["square", "broken", "wide"], {}, { maxUnreadable: 0.33 })).rejects.toThrow(
+    expect(warnings[0]).toMatch(/^Left out: .*broken\.png: /);
+    await expect(open(["square", "broken", "wide"], {}, {}, 0.33)).rejects.toThrow(
       /^1 of 3 pictures can't be read, more than maxUnreadable 0\.33 allows/,
     );
   });

@@ -2,8 +2,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ResolvedStage } from "../../config/index.ts";
 import type { Bucket } from "../../data/buckets.ts";
 import { hasOneCover } from "../../data/cover-picture.ts";
-import { UnreadablePicturesError } from "../../data/load-pictures.ts";
 import { mapConcurrent } from "../../data/map-concurrent.ts";
+import { describeReasons } from "../../data/reasons.ts";
+import type { UnreadableLimit } from "../../data/unreadable-limit.ts";
 import { InternalError } from "../../errors/index.ts";
 import { type CropPlace, ImageError, type RgbImage } from "../../images/index.ts";
 import { nearestShape } from "../../images/resolution-table.ts";
@@ -67,8 +68,8 @@ export interface LatentsOptions extends ProgressTold {
   readonly made?: MadeMoments | undefined;
   /** Cached latents, shared until {@link Latents.dispose}; null encodes pictures whenever they are used. */
   readonly store: LatentStore | null;
-  /** Fraction of pictures that may be unreadable; those are skipped. */
-  readonly maxUnreadable: number;
+  /** Counts unreadable pictures, which are skipped, with those of the stage's other lists. */
+  readonly limit: UnreadableLimit;
   readonly warn: (message: string) => void;
   /** Aborting it stops the encoding; pictures encoded so far are kept. */
   readonly signal?: AbortSignal | undefined;
@@ -116,12 +117,12 @@ export class Latents {
   }
 
   /**
-   * Finds each picture's bucket and encodes what the cache lacks; unreadable pictures are skipped with a warning. Throws
+   * Finds each picture's bucket and encodes what the cache lacks; unreadable pictures are skipped with warnings. Throws
    * UnreadablePicturesError if there are too many, and the signal's reason if it is aborted. Without cache and buckets,
    * ImageError is thrown on a picture's first use instead.
    */
   static async open(options: LatentsOptions): Promise<Latents> {
-    const { examples, buckets, store, warn, signal } = options;
+    const { examples, buckets, store, limit, warn, signal } = options;
     if (store === null && buckets === undefined) return new Latents(options, examples);
     const unreadable = new Map<Example, ImageError>();
     const ratios = new Map<Example, number>();
@@ -142,8 +143,12 @@ export class Latents {
     });
     await store?.flush();
     signal?.throwIfAborted();
-    requireReadable(unreadable, options);
-    for (const { source, reason } of unreadable.values()) warn(`${source} is left out: ${reason}`);
+    const leftOut = [...unreadable.values()].map(({ source, reason }) => ({
+      path: source,
+      reason,
+    }));
+    limit.add(leftOut);
+    for (const line of describeReasons(leftOut)) warn(`Left out: ${line}`);
     const readable = examples.filter((example) => !unreadable.has(example));
     const latents = new Latents(options, readable, {
       leaveStore: store?.share(),
@@ -312,15 +317,6 @@ export class Latents {
   dispose(): void {
     this.#leaveStore?.();
   }
-}
-
-function requireReadable(
-  unreadable: ReadonlyMap<Example, ImageError>,
-  { examples, maxUnreadable }: LatentsOptions,
-): void {
-  if (unreadable.size <= maxUnreadable * examples.length) return;
-  const list = [...unreadable.values()].map(({ source, reason }) => ({ path: source, reason }));
-  throw new UnreadablePicturesError(list, examples.length, maxUnreadable);
 }
 
 /** Stores moments and frees their memory. */

@@ -7,6 +7,7 @@ import { T5Tokenizer } from "../../text/index.ts";
 import type { Device } from "../../torch/index.ts";
 import { requireControlPictures } from "../dataset/control-pictures.ts";
 import { tooFewSteps } from "../dataset/few-steps.ts";
+import { requireFewUnreadable } from "../dataset/stage-limit.ts";
 import { requireStagePictures } from "../dataset/stage-pictures.ts";
 import { stageTexts } from "../dataset/stage-texts.ts";
 import { stageExamples, type TrainingData } from "../dataset/training-data.ts";
@@ -51,13 +52,15 @@ export const cacheFolder = ({ dataset }: ResolvedConfig, run: string): string =>
 
 /**
  * Prints what a run will do and need, before anything large is read or written. Throws if memory or disk cannot hold it, naming
- * everything that does not fit, and if a stage has no pictures or classes, or control pictures are missing.
+ * everything that does not fit, and if a stage has no pictures or classes, control pictures are missing or too many pictures can't
+ * be read.
  */
 export async function planRun(options: PlanOptions): Promise<RunForecast> {
   const { config, data, folder, done, device, processes, strict, warnings = [], say } = options;
   requireFewThreads(config);
   requireStagePictures(config, data);
   requireControlPictures(config, data);
+  requireFewUnreadable(config, data);
   const tokenizer = await tokenizerOf(config, folder);
   const cache = cacheFolder(config, folder);
   const forecast = await forecastRun({

@@ -13,7 +13,7 @@ import {
   type StageLoss,
   type StageTask,
 } from "../contract/stage-task.ts";
-import { Pictures, type TrainingData } from "../dataset/training-data.ts";
+import { Pictures, type PicturesTold, type TrainingData } from "../dataset/training-data.ts";
 
 type AutoencoderStage = ResolvedStage<"autoencoder">;
 
@@ -72,37 +72,35 @@ export class AutoencoderTask implements StageTask {
   readonly counts: StageTask["counts"];
   readonly #vae: AutoencoderKL;
   readonly #klWeight: number;
-  readonly #data: TrainingData;
   readonly #pictures: Readonly<Record<Split, Pictures>>;
 
   private constructor(
     vae: AutoencoderKL,
     stage: AutoencoderStage,
-    data: TrainingData,
     pictures: Record<Split, Pictures>,
   ) {
     this.#vae = vae;
     this.#klWeight = stage.klWeight;
-    this.#data = data;
     this.#pictures = pictures;
     this.models = new Map([["vae", vae]]);
     this.groups = [{ parameters: prefixed("vae", vae) }];
-    this.counts = { train: data.train.length, heldout: data.heldout.length };
+    this.counts = { train: pictures.train.length, heldout: pictures.heldout.length };
   }
 
   static async create(
     vae: AutoencoderKL,
     stage: AutoencoderStage,
-    data: TrainingData,
+    { train, heldout }: Pick<TrainingData, Split>,
+    told: PicturesTold,
   ): Promise<AutoencoderTask> {
-    return new AutoencoderTask(vae, stage, data, {
-      train: await Pictures.load(data.train, stage.resolution),
-      heldout: await Pictures.load(data.heldout, stage.resolution),
+    return new AutoencoderTask(vae, stage, {
+      train: await Pictures.load(train, stage.resolution, told),
+      heldout: await Pictures.load(heldout, stage.resolution, told),
     });
   }
 
   describe(id: number): string {
-    return this.#data.train[id]?.file ?? String(id);
+    return this.#pictures.train.examples[id]?.file ?? String(id);
   }
 
   async load(batch: Batch): Promise<LoadedBatch> {
@@ -131,7 +129,7 @@ export class AutoencoderTask implements StageTask {
   }
 
   async sample(): Promise<SampleSheet> {
-    const shown = this.#data.train.slice(0, SHOWN);
+    const shown = this.#pictures.train.examples.slice(0, SHOWN);
     const { given, decoded } = torch.noGrad(() =>
       torch.tidy(() => {
         const pictures = this.#batch(
