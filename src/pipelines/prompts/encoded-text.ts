@@ -13,13 +13,22 @@ export interface EncodedText {
 
 /** Batches texts of (1, L, D) states each, padded on the right to the longest. */
 export function stackTexts(states: readonly Tensor[]): EncodedText {
+  return torch.tidy(() =>
+    joinTexts(
+      states.map((text) => {
+        const { device } = text;
+        const mask = torch.ones([1, text.size(1)], { dtype: "int64", device });
+        return { hiddenStates: text, attentionMask: mask };
+      }),
+    ),
+  );
+}
+
+/** Batches of texts as one, padded on the right to the longest. */
+export function joinTexts(texts: readonly EncodedText[]): EncodedText {
   return torch.tidy(() => {
-    const length = Math.max(...states.map((text) => text.size(1)));
-    const rows = states.map((text) => {
-      const { device } = text;
-      const mask = torch.ones([1, text.size(1)], { dtype: "int64", device });
-      return padText({ hiddenStates: text, attentionMask: mask }, length);
-    });
+    const length = Math.max(...texts.map(({ hiddenStates }) => hiddenStates.size(1)));
+    const rows = texts.map((text) => padText(text, length));
     return {
       hiddenStates: torch.cat(rows.map(({ hiddenStates }) => hiddenStates)),
       attentionMask: torch.cat(rows.map(({ attentionMask }) => attentionMask)),

@@ -90,6 +90,26 @@ function slowLoads() {
   };
 }
 
+it("takes many texts in several passes, with the same states", async () => {
+  const many = Array.from({ length: 70 }, (_, i) => captions.slice(0, 1 + (i % 3)).join(" and "));
+  const passes = vi.spyOn(encoder, "call");
+  const before = torch.memory().tensors;
+  const encoded = await new PromptEncoder(tokenizer, encoder).encode(many, limits);
+  expect(passes).toHaveBeenCalledTimes(3);
+  passes.mockRestore();
+  expect(encoded.hiddenStates.size(0)).toBe(70);
+  torch.tidy(() => {
+    const lengths = encoded.attentionMask.sum([1]).float().toFloat32Array();
+    for (const [i, text] of many.entries()) {
+      const own = encoded.hiddenStates.narrow(0, i, 1).narrow(1, 0, lengths[i] ?? 0);
+      const found = own.contiguous().toFloat32Array();
+      expect(largestDifference(found, paddedStates(text))).toBeLessThan(1e-6);
+    }
+  });
+  dispose(encoded);
+  expect(torch.memory().tensors).toBe(before);
+});
+
 describe("PromptEncoder", () => {
   it("gives the real tokens the states that they have where the text is padded to the limit", async () => {
     const [first = "", second = ""] = captions;

@@ -6,7 +6,7 @@ import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import { requireFinite } from "../checks/finite.ts";
 import type { PixArtAlphaRequest } from "../pixart-alpha-request.ts";
-import { disposeText, type EncodedText, padText, stackTexts } from "./encoded-text.ts";
+import { disposeText, type EncodedText, joinTexts, padText, stackTexts } from "./encoded-text.ts";
 import { LazyModel } from "./lazy-model.ts";
 import { PromptPack } from "./prompt-pack.ts";
 import { isEncoded, type RequestTexts, type TextSource } from "./request-texts.ts";
@@ -43,6 +43,9 @@ export function tokenized(
   );
   return { tokens, warnings };
 }
+
+/** Most texts in one pass of the encoder. */
+const TEXTS_AT_ONCE = 32;
 
 /** Number of texts whose states are kept when the encoder itself is not. */
 const KEPT_TEXTS = 64;
@@ -87,7 +90,7 @@ export class PromptEncoder {
     }
     for (const texts of groups) this.#warn(texts, limits);
     if (!(encoder instanceof LazyModel)) {
-      return eachText(groups, (texts) => this.#run(encoder, texts, limits));
+      return eachText(groups, (texts) => this.#runInSlices(encoder, texts, limits));
     }
     const encoded = this.#turn.then(() => this.#encodeNew(encoder, groups, limits));
     this.#turn = encoded.catch(() => {}); // the caller handles the error
@@ -125,6 +128,17 @@ export class PromptEncoder {
     throw new InvalidStateError(
       "Expected an open pipeline but this one was disposed while its text encoder was loaded",
     );
+  }
+
+  /** The same, some texts at a time: the memory of a pass grows with their number. */
+  #runInSlices(encoder: T5EncoderModel, texts: readonly string[], limits: TextLimits): EncodedText {
+    if (texts.length <= TEXTS_AT_ONCE) return this.#run(encoder, texts, limits);
+    return torch.tidy(() => {
+      const slices: EncodedText[] = [];
+      for (let from = 0; from < texts.length; from += TEXTS_AT_ONCE)
+        slices.push(this.#run(encoder, texts.slice(from, from + TEXTS_AT_ONCE), limits));
+      return joinTexts(slices);
+    });
   }
 
   /** Says which texts are cut, in each call that has them. */
