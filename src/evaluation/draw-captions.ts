@@ -1,6 +1,7 @@
 import type { RgbImage } from "../images/index.ts";
 import type { PixArtAlphaOptions, PixArtAlphaPipeline } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
+import { asTrained, type CaptionReading } from "./choice/caption-states.ts";
 import { picturesAtOnce } from "./choice/pictures-at-once.ts";
 
 /** Options of drawing pictures for a measurement. */
@@ -11,25 +12,26 @@ export interface DrawOptions extends Pick<PixArtAlphaOptions, "guidanceInterval"
   readonly seed: number;
   /** Side, in pixels. */
   readonly size: number;
+  readonly reading?: CaptionReading;
 }
 
 /** Draws a picture of every caption, some at a time, in order. */
 export async function* drawCaptions(
   pipe: PixArtAlphaPipeline,
   captions: readonly string[],
-  { steps, seed, size, ...options }: DrawOptions,
+  { steps, seed, size, reading, ...options }: DrawOptions,
 ): AsyncGenerator<readonly RgbImage[]> {
   const atOnce = picturesAtOnce(size);
   for (let first = 0; first < captions.length; first += atOnce) {
     const some = captions.slice(first, first + atOnce);
     const { images } = await pipe(some, {
       ...options,
+      ...asTrained(reading),
       width: size,
       height: size,
       numInferenceSteps: steps,
       generator: some.map((_, i) => torch.generator(seed + first + i)),
       useResolutionBinning: false,
-      cleanCaption: false, // these are the training's own captions
     });
     yield images;
   }

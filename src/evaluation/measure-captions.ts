@@ -4,6 +4,7 @@ import type { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import { throughAutoencoder } from "./choice/clean-latents.ts";
 import {
   type CaptionedPicture,
+  type ChoiceOptions,
   type ChoiceResult,
   type DescribedThing,
   measureChoice,
@@ -100,7 +101,7 @@ export async function measureCaptions(
   const captions = examples.map(({ shortCaption }) => shortCaption);
   const drawn = await drawAndSee(pipe, captions, drawing, networks);
   const real = await seeReal(pipe, examples, drawing.size, judges);
-  const choice = { seed: drawing.seed, onNote };
+  const choice = { seed: drawing.seed, reading: drawing.reading, onNote };
   return {
     n: examples.length,
     nearest: known?.rates(examples.filter(isLabelled), drawn.features),
@@ -215,11 +216,11 @@ async function choiceOf(
   pipe: PixArtAlphaPipeline,
   pictures: readonly CaptionedPicture[],
   others: readonly DescribedThing[],
-  { seed, onNote }: Pick<DrawOptions, "seed"> & Pick<Judges, "onNote">,
+  { onNote, ...options }: ChoiceOptions & Pick<Judges, "onNote">,
 ): Promise<ChoiceResult | undefined> {
   if (pictures.length === 0) return undefined;
   try {
-    return await measureChoice(pipe, pictures, others, { seed });
+    return await measureChoice(pipe, pictures, others, options);
   } catch (error) {
     if (!(error instanceof TooFewCaptionsError)) throw error;
     onNote(`Without a choice of captions: ${error.message}`);

@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { writeTinyClip } from "../../test/fixtures/tiny-clip.ts";
 import type { RgbImage } from "../images/index.ts";
 import { PixArtAlphaPipeline } from "../pipelines/index.ts";
 import * as torch from "../torch/index.ts";
 import { loadCLIP } from "./clip-score.ts";
+import type { DrawOptions } from "./draw-captions.ts";
 import type { CaptionedExample } from "./measure-captions.ts";
 import { measureModel } from "./measure-model.ts";
 
@@ -37,6 +38,25 @@ const examples = (label: Partial<CaptionedExample> = { style: "noto" }): Caption
   }));
 
 describe("measureModel", () => {
+  it("reads captions as it is told, and as they are by default", async () => {
+    const asked = vi.spyOn(pipe, "checkInputs");
+    const read = async (drawing: DrawOptions): Promise<Set<string>> => {
+      asked.mockClear();
+      const data = { train: examples(), heldout: [] };
+      await measureModel(pipe, data, { count: 1, drawing });
+      return new Set(
+        asked.mock.calls.map(([, options]) =>
+          JSON.stringify([options?.cleanCaption, options?.maxSequenceLength]),
+        ),
+      );
+    };
+    expect(await read(DRAWING)).toEqual(new Set(["[false,null]"]));
+    const reading = { cleanCaption: true, maxSequenceLength: 60 };
+    expect(await read({ ...DRAWING, reading })).toEqual(new Set(["[true,60]"]));
+    expect(asked.mock.calls.length).toBeGreaterThan(1); // for the choice too
+    asked.mockRestore();
+  });
+
   it("measures what was trained on and what was held out, and leaves nothing behind", async () => {
     const before = torch.memory().tensors;
     const all = examples();

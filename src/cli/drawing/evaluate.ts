@@ -13,6 +13,7 @@ import { type DatasetChoice, loadTrainingData } from "../../training/dataset/tra
 import { say } from "../terminal/talk.ts";
 import { UsageError } from "../terminal/usage-error.ts";
 import { cutCaptions, describeEvaluation } from "./describe-evaluation.ts";
+import { captionReadingOf, type DataOptions, evaluatedData } from "./evaluated-data.ts";
 import { findFeatures } from "./find-features.ts";
 import {
   drawingDevice,
@@ -22,11 +23,9 @@ import {
 } from "./load-pipeline.ts";
 
 /** Options of `pixart evaluate`. */
-export interface EvaluateOptions extends Pick<PipelineChanges, "revision"> {
+export interface EvaluateOptions extends Pick<PipelineChanges, "revision">, DataOptions {
   readonly device: string;
-  readonly data?: string;
   readonly prompts?: string;
-  readonly things?: "demo" | number;
   readonly count: number;
   readonly steps?: number;
   readonly guidance?: number;
@@ -92,18 +91,11 @@ async function evaluateOnData(
   options: EvaluateOptions,
 ): Promise<Report> {
   const { count } = options;
-  const own = loaded.run?.config.dataset;
-  const folder = options.data ?? own?.folder;
-  if (folder === undefined)
+  const dataset = evaluatedData(loaded.run?.config.dataset, options);
+  if (dataset === undefined)
     throw new UsageError(
       "Expected --data with a data set, or --prompts with --clip: a published model does not say what it was trained on",
     );
-  const dataset: DatasetChoice = {
-    folder,
-    things: options.things === "demo" ? "demo" : (options.things ?? own?.things ?? null),
-    styles: own?.styles ?? null,
-    heldoutShare: own?.heldoutShare ?? 0,
-  };
   const drawing = drawingOf(loaded, options);
   const result = await evaluate(loaded, dataset, { count, networks }, drawing);
   return { text: describeEvaluation(result), result };
@@ -131,10 +123,11 @@ async function evaluateOnPrompts(
   return { text: [...lines, ...cutCaptions(clipScore)].join("\n"), result: { clipScore } };
 }
 
-const drawingOf = ({ pipe }: LoadedPipeline, { steps, guidance, seed }: EvaluateOptions) => ({
+const drawingOf = ({ pipe, run }: LoadedPipeline, { steps, guidance, seed }: EvaluateOptions) => ({
   steps: steps ?? pipe.defaults.numInferenceSteps,
   guidanceScale: guidance ?? pipe.defaults.guidanceScale,
   seed,
+  ...(run !== undefined && { reading: captionReadingOf(run.config) }),
 });
 
 async function loadNetworks(

@@ -1,13 +1,28 @@
-import type { PixArtAlphaPipeline } from "../../pipelines/index.ts";
+import type { PixArtAlphaOptions, PixArtAlphaPipeline } from "../../pipelines/index.ts";
 import type { EncodedText } from "../../pipelines/prompts/encoded-text.ts";
 import * as torch from "../../torch/index.ts";
+
+/**
+ * How captions are read, best as in the model's training. Unlike prompts they are not cleaned by default, since most models are
+ * trained on captions as they are.
+ */
+export type CaptionReading = Pick<PixArtAlphaOptions, "cleanCaption" | "maxSequenceLength">;
+
+/** The options of a call with captions. */
+export const asTrained = (
+  reading: CaptionReading = {},
+): CaptionReading & Required<Pick<CaptionReading, "cleanCaption">> => ({
+  cleanCaption: false,
+  ...reading,
+});
 
 /** The captions' states, one row each. The caller disposes them. */
 export async function captionStates(
   pipe: PixArtAlphaPipeline,
   captions: readonly string[],
+  reading?: CaptionReading,
 ): Promise<EncodedText> {
-  const request = pipe.checkInputs(captions, { guidanceScale: 1, cleanCaption: false });
+  const request = pipe.checkInputs(captions, { guidanceScale: 1, ...asTrained(reading) });
   return (await pipe.encodePrompt(request)).positive;
 }
 

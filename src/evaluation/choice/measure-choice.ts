@@ -5,7 +5,7 @@ import type { PixArtAlphaPipeline } from "../../pipelines/index.ts";
 import { disposeText } from "../../pipelines/prompts/encoded-text.ts";
 import * as torch from "../../torch/index.ts";
 import { randomOrder } from "../distances/random-order.ts";
-import { captionStates, rowsOf } from "./caption-states.ts";
+import { type CaptionReading, captionStates, rowsOf } from "./caption-states.ts";
 import { cleanLatents } from "./clean-latents.ts";
 import { DenoisingErrors, type FixedNoise } from "./denoising-errors.ts";
 
@@ -30,6 +30,7 @@ export interface CaptionedPicture extends DescribedThing {
 export interface ChoiceOptions extends Partial<FixedNoise> {
   /** Captions to choose from, including the right one. Default 8. */
   readonly captions?: number;
+  readonly reading?: CaptionReading | undefined;
   /** Asks each picture another one's question, so that the result is chance. */
   readonly shuffled?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
@@ -76,7 +77,7 @@ export async function chooseCaptions(
   others: readonly DescribedThing[],
   options: ChoiceOptions = {},
 ): Promise<boolean[]> {
-  const { captions, shuffled, onProgress, ...noise } = { ...DEFAULTS, ...options };
+  const { captions, shuffled, reading, onProgress, ...noise } = { ...DEFAULTS, ...options };
   const questions = pictures.map((picture, i) => {
     const generator = torch.stream(noise.seed, "choice/captions", i);
     return [picture, ...wrongAnswers(picture, others, captions - 1, generator)];
@@ -86,7 +87,7 @@ export async function chooseCaptions(
     pipe,
     pictures.map(({ image }) => image),
   );
-  using text = disposable(await captionStates(pipe, answers), disposeText);
+  using text = disposable(await captionStates(pipe, answers, reading), disposeText);
   using denoising = new DenoisingErrors(pipe, noise);
   return pictures.map((_, i) => {
     // The picture half the list further on, whose captions are unrelated to this one.
