@@ -69,10 +69,13 @@ export async function prepareStage(
   const { config, data, models } = context;
   if (stage.kind === "autoencoder") {
     const own = (await buildAutoencoder(config)).to({ device: models.device });
-    return AutoencoderTask.create(own, stage, data, {
+    const task = await AutoencoderTask.create(own, stage, data, {
       limit: stageLimit(config, stage, data),
       warn: context.onWarning,
     });
+    for (const split of ["train", "heldout"] as const)
+      requireSamePictures(context.world, data[split], task.examples(split));
+    return task;
   }
   const vae = await models.autoencoder();
   const wanted = stageExamples(stage, data);

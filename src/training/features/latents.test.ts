@@ -209,7 +209,8 @@ describe("Latents", () => {
       const stage = { ...given.stage, transform: { ...STILL, ...transform } };
       using store = await LatentStore.open(cache, { ...given, stage });
       const examples = names.map((name) => remembered(exampleOf(`${name}.png`), () => reads++));
-      return Latents.open({ ...given, stage, examples, buckets, store, maxUnreadable: 0 });
+      const limit = new UnreadableLimit({ share: 0, pictures: examples.length });
+      return Latents.open({ ...given, stage, examples, buckets, store, limit });
     };
     const read = await open(["square", "wide"], {}, { buckets });
     const known = await openKnown(["square", "wide"]);

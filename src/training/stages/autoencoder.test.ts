@@ -5,6 +5,7 @@ import { afterAll, expect, it } from "vitest";
 import { tinyConfig } from "../../../test/fixtures/tiny-config.ts";
 import { writeTinyDataset } from "../../../test/fixtures/tiny-dataset.ts";
 import { configFromJson } from "../../config/index.ts";
+import { UnreadableLimit } from "../../data/unreadable-limit.ts";
 import { RgbImage } from "../../images/index.ts";
 import * as torch from "../../torch/index.ts";
 import { loadTrainingData } from "../dataset/training-data.ts";
@@ -22,7 +23,10 @@ it("scales latents to unit variance, and lets other work run while that is measu
   if (stage?.kind !== "autoencoder") throw new Error("expected an autoencoder's stage");
   const data = await loadTrainingData(config.dataset);
   const vae = await buildAutoencoder(config);
-  const task = await AutoencoderTask.create(vae, stage, data);
+  const task = await AutoencoderTask.create(vae, stage, data, {
+    limit: new UnreadableLimit({ share: 0, pictures: data.train.length + data.heldout.length }),
+    warn: () => {},
+  });
   let hasRun = false;
   setImmediate(() => {
     hasRun = true;

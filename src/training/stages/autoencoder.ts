@@ -13,7 +13,7 @@ import {
   type StageLoss,
   type StageTask,
 } from "../contract/stage-task.ts";
-import { Pictures, type PicturesTold, type TrainingData } from "../dataset/training-data.ts";
+import { type Example, Pictures, type PicturesTold, type TrainingData } from "../dataset/training-data.ts";
 
 type AutoencoderStage = ResolvedStage<"autoencoder">;
 
@@ -97,6 +97,11 @@ export class AutoencoderTask implements StageTask {
       train: await Pictures.load(train, stage.resolution, told),
       heldout: await Pictures.load(heldout, stage.resolution, told),
     });
+  }
+
+  /** The pictures of a split that could be read. */
+  examples(split: Split): readonly Example[] {
+    return this.#pictures[split].examples;
   }
 
   describe(id: number): string {
