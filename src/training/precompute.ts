@@ -9,8 +9,8 @@ import { preparation } from "../pipelines/prompts/prompt-encoder.ts";
 import type { Tensor } from "../torch/index.ts";
 import * as torch from "../torch/index.ts";
 import { resolveEpochsForData, stageBuckets } from "./dataset/aspect-plan.ts";
+import { requireFewUnreadable } from "./dataset/checks/stage-limit.ts";
 import { requireControlPictures } from "./dataset/control-pictures.ts";
-import { requireFewUnreadable } from "./dataset/stage-limit.ts";
 import { stageTexts } from "./dataset/stage-texts.ts";
 import {
   type Example,

@@ -11,9 +11,9 @@ import * as torch from "../torch/index.ts";
 import { eachInSlices } from "./contract/in-slices.ts";
 import type { StageTask } from "./contract/stage-task.ts";
 import { stageBuckets } from "./dataset/aspect-plan.ts";
+import { requireSamePictures } from "./dataset/checks/same-pictures.ts";
+import { stageLimit } from "./dataset/checks/stage-limit.ts";
 import { captionsOfExample } from "./dataset/example-captions.ts";
-import { requireSamePictures } from "./dataset/same-pictures.ts";
-import { stageLimit } from "./dataset/stage-limit.ts";
 import {
   type Example,
   type StageExamples,

@@ -5,9 +5,9 @@ import { afterAll, expect, it } from "vitest";
 import { tinyConfig } from "../../../test/fixtures/tiny-config.ts";
 import { configFromJson, type ResolvedConfig } from "../../config/index.ts";
 import { RgbImage } from "../../images/index.ts";
+import { requireFewUnreadable, stageLimit } from "./checks/stage-limit.ts";
 import { reportOf } from "./data-report.ts";
 import { requireReadable } from "./readable-pictures.ts";
-import { requireFewUnreadable, stageLimit } from "./stage-limit.ts";
 import { loadTrainingData, Pictures, type TrainingData } from "./training-data.ts";
 
 const root = mkdtempSync(join(tmpdir(), "pixart-readable-"));

@@ -4,7 +4,7 @@ import { mapConcurrent } from "../../data/map-concurrent.ts";
 import { describeReasons } from "../../data/reasons.ts";
 import { ImageError, RgbImage } from "../../images/index.ts";
 import { EncodingProgress } from "../progress/encoding-progress.ts";
-import { stageLimit } from "./stage-limit.ts";
+import { stageLimit } from "./checks/stage-limit.ts";
 import { type Example, stageExamples, type TrainingData } from "./training-data.ts";
 
 /** Decoded pictures may be large, so only a few are held at once. */

@@ -13,7 +13,12 @@ import {
   type StageLoss,
   type StageTask,
 } from "../contract/stage-task.ts";
-import { type Example, Pictures, type PicturesTold, type TrainingData } from "../dataset/training-data.ts";
+import {
+  type Example,
+  Pictures,
+  type PicturesTold,
+  type TrainingData,
+} from "../dataset/training-data.ts";
 
 type AutoencoderStage = ResolvedStage<"autoencoder">;
 

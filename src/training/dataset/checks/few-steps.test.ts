@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { lineStage } from "../../../test/fixtures/line-stage.ts";
-import { tinyConfig } from "../../../test/fixtures/tiny-config.ts";
-import { configFromJson, type ResolvedConfig, type ResolvedStage } from "../../config/index.ts";
+import { lineStage } from "../../../../test/fixtures/line-stage.ts";
+import { tinyConfig } from "../../../../test/fixtures/tiny-config.ts";
+import { configFromJson, type ResolvedConfig, type ResolvedStage } from "../../../config/index.ts";
+import type { TrainingData } from "../training-data.ts";
 import { tooFewSteps } from "./few-steps.ts";
-import type { TrainingData } from "./training-data.ts";
 
 const data = (pictures: number): TrainingData =>
   ({ train: Array.from({ length: pictures }), heldout: [] }) as unknown as TrainingData;

@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { tinyConfig } from "../../../test/fixtures/tiny-config.ts";
-import { configFromJson } from "../../config/index.ts";
-import { RgbImage } from "../../images/index.ts";
+import { tinyConfig } from "../../../../test/fixtures/tiny-config.ts";
+import { configFromJson } from "../../../config/index.ts";
+import { RgbImage } from "../../../images/index.ts";
+import { loadTrainingData, stageExamples } from "../training-data.ts";
 import { requireStagePictures } from "./stage-pictures.ts";
-import { loadTrainingData, stageExamples } from "./training-data.ts";
 
 const root = mkdtempSync(join(tmpdir(), "pixart-stage-pictures-"));
 afterAll(() => rmSync(root, { recursive: true }));

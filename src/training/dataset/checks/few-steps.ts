@@ -1,5 +1,5 @@
-import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
-import { stageExamples, type TrainingData } from "./training-data.ts";
+import type { ResolvedConfig, ResolvedStage } from "../../../config/index.ts";
+import { stageExamples, type TrainingData } from "../training-data.ts";
 
 /** With fewer steps, pictures look the same as before (docs/training.md has the measurement). */
 const FEW = 20;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import type { World } from "../../distributed/index.ts";
-import { DistributedError } from "../../errors/index.ts";
-import type { Example } from "./training-data.ts";
+import type { World } from "../../../distributed/index.ts";
+import { DistributedError } from "../../../errors/index.ts";
+import type { Example } from "../training-data.ts";
 
 /** Number of hash bytes that a float64 represents exactly. */
 const BYTES = 6;

@@ -1,7 +1,7 @@
-import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
-import { DatasetError } from "../../errors/index.ts";
-import { quote } from "../../files/reading/errors.ts";
-import { stageExamples, type TrainingData } from "./training-data.ts";
+import type { ResolvedConfig, ResolvedStage } from "../../../config/index.ts";
+import { DatasetError } from "../../../errors/index.ts";
+import { quote } from "../../../files/reading/errors.ts";
+import { stageExamples, type TrainingData } from "../training-data.ts";
 
 /** Throws if stages have no pictures to train on, or no classes that they need; the message names each of them and says why. */
 export function requireStagePictures({ stages }: ResolvedConfig, data: TrainingData): void {

@@ -1,6 +1,6 @@
-import type { ResolvedConfig } from "../../config/index.ts";
-import { UnreadableLimit } from "../../data/unreadable-limit.ts";
-import { stageExamples, type TrainingData } from "./training-data.ts";
+import type { ResolvedConfig } from "../../../config/index.ts";
+import { UnreadableLimit } from "../../../data/unreadable-limit.ts";
+import { stageExamples, type TrainingData } from "../training-data.ts";
 
 /**
  * How many of a stage's pictures may be unreadable, over all its lists. Those that were found when the data set was listed count too
