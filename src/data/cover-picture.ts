@@ -22,7 +22,6 @@ export async function coverPicture(
   { width, height, kernel, place, mirrored, over = image }: CoverOptions,
 ): Promise<RgbImage> {
   const { resized, left, top } = coverOf(over, { width, height }, place);
-  const larger = await image.resize(resized.width, resized.height, kernel, "fill");
-  const cropped = larger.crop(left, top, width, height);
+  const cropped = await image.resizePart(resized, { left, top, width, height }, kernel);
   return mirrored ? cropped.mirrored() : cropped;
 }

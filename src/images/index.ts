@@ -20,6 +20,7 @@ export {
   readPictureMetadata,
   type SavedPictureMetadata,
 } from "./picture-metadata.ts";
+export type { Part } from "./resample.ts";
 export type { ResizeKernel } from "./resample-taps.ts";
 export {
   type DecodeOptions,

@@ -57,22 +57,33 @@ export interface Taps {
   readonly weights: Int32Array;
 }
 
+/** Some of the pixels of a resized side, in a row. */
+export interface Stretch {
+  readonly start: number;
+  readonly length: number;
+}
+
 /**
- * The taps of a side of `from` pixels that becomes one of `to`: centres are aligned, and the kernel of a side that becomes
- * shorter is widened in proportion. Arithmetic and rounding are those of Pillow's `precompute_coeffs`.
+ * The taps of a side of `from` pixels that becomes one of `to`, or only of a stretch of it: centres are aligned, and the kernel of a
+ * side that becomes shorter is widened in proportion. Arithmetic and rounding are those of Pillow's `precompute_coeffs`.
  */
-export function tapsOf(kernel: Exclude<ResizeKernel, "nearest">, from: number, to: number): Taps {
+export function tapsOf(
+  kernel: Exclude<ResizeKernel, "nearest">,
+  from: number,
+  to: number,
+  { start: begin, length }: Stretch = { start: 0, length: to },
+): Taps {
   const { support, weight } = from === to ? SAME : FILTERS[kernel];
   const scale = from / to;
   const widened = Math.max(scale, 1);
   const reach = support * widened;
   const most = Math.min(Math.ceil(reach) * 2 + 1, from);
-  const first = new Int32Array(to);
-  const count = new Int32Array(to);
-  const weights = new Int32Array(to * most);
+  const first = new Int32Array(length);
+  const count = new Int32Array(length);
+  const weights = new Int32Array(length * most);
   const row = new Float64Array(most);
-  for (let pixel = 0; pixel < to; pixel++) {
-    const centre = (pixel + 0.5) * scale;
+  for (let pixel = 0; pixel < length; pixel++) {
+    const centre = (begin + pixel + 0.5) * scale;
     const start = Math.max(Math.trunc(centre - reach + 0.5), 0);
     const taps = Math.min(Math.trunc(centre + reach + 0.5), from) - start;
     let sum = 0;

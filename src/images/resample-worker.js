@@ -55,7 +55,8 @@ function resample({ source, width, horizontal, vertical, verticalFirst }) {
   const resizeRow = (at) => across(row, at, at + to, first, size, weights, horizontal.most * 4);
 
   const result = new Uint8Array(vertical.first.length * to);
-  let [begin, end] = [0, 0]; // The held rows of the source.
+  const [top = 0] = vertical.first;
+  let [begin, end] = [top, top]; // The held rows of the source.
   for (let y = 0; y < vertical.first.length; y++) {
     const [start = 0, taps = 0] = [vertical.first[y], vertical.count[y]];
     for (; end < start + taps; end++) {

@@ -1,4 +1,4 @@
-import { type ResizeKernel, tapsOf } from "./resample-taps.ts";
+import { type ResizeKernel, type Stretch, tapsOf } from "./resample-taps.ts";
 import { resampleInWorker } from "./resample-workers.ts";
 
 /** Rows from the top, three bytes (R, G, B) per pixel. */
@@ -8,34 +8,50 @@ export interface Pixels {
   readonly data: Uint8Array;
 }
 
+/** A rectangle of a picture whose upper left pixel is (`left`, `top`). */
+export interface Part {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
 /**
  * A picture stretched to `width` × `height`, with the same bytes as Pillow's `Image.resize` with BILINEAR, BICUBIC, LANCZOS and
  * NEAREST, and so as torchvision's `Resize` of a PIL picture. Centres are aligned; to reduce, the kernel is widened in
  * proportion; width and height are resized one after the other, rounded to bytes in between.
+ * @param part what to compute of it
  */
 export async function resample(
   { width: from, height: fromHeight, data }: Pixels,
   width: number,
   height: number,
   kernel: ResizeKernel,
+  part: Part = { left: 0, top: 0, width, height },
 ): Promise<Uint8Array> {
+  const columns = { start: part.left, length: part.width };
+  const rows = { start: part.top, length: part.height };
   if (kernel === "nearest")
-    return nearest(data, placesOf(from, width), placesOf(fromHeight, height), from);
+    return nearest(data, placesOf(from, width, columns), placesOf(fromHeight, height, rows), from);
   return resampleInWorker({
     source: new Uint8Array(data), // slice() of a Buffer would not copy
     width: from,
-    horizontal: tapsOf(kernel, from, width),
-    vertical: tapsOf(kernel, fromHeight, height),
+    horizontal: tapsOf(kernel, from, width, columns),
+    vertical: tapsOf(kernel, fromHeight, height, rows),
     // Pillow's rule since version 13, found by experiment: the height shrinks by more than twice as many pixels as the width.
     verticalFirst: height < fromHeight && fromHeight - height > 2 * (from - width),
   });
 }
 
-/** The pixel that each of `to` is taken from. Added up step by step as in Pillow's `ImagingScaleAffine`, which decides ties. */
-function placesOf(from: number, to: number): number[] {
+/**
+ * The pixel that each of a stretch of `to` is taken from. Added up step by step as in Pillow's `ImagingScaleAffine`, which decides
+ * ties.
+ */
+function placesOf(from: number, to: number, { start, length }: Stretch): number[] {
   const step = from / to;
   let at = step * 0.5;
-  return Array.from({ length: to }, () => {
+  for (let pixel = 0; pixel < start; pixel++) at += step;
+  return Array.from({ length }, () => {
     const place = Math.floor(at);
     at += step;
     return place;

@@ -88,6 +88,46 @@ describe("RgbImage", () => {
     expect(await RgbImage.decode(lying)).toMatchObject({ width: 4, height: 6 });
   });
 
+  it.each(["nearest", "linear", "cubic", "lanczos3"] as const)(
+    "resamples a part as it would the whole: %s",
+    async (kernel) => {
+      for (const [fromWidth, fromHeight, width, height] of [
+        [40, 30, 17, 90],
+        [13, 60, 50, 20],
+        [90, 200, 80, 21], // the height first
+        [20, 20, 20, 20],
+      ] as const) {
+        const image = pattern(fromWidth, fromHeight);
+        const whole = await image.resize(width, height, kernel);
+        for (const part of [
+          { left: 0, top: 0, width, height },
+          { left: 5, top: 9, width: 7, height: 6 },
+          { left: width - 3, top: height - 1, width: 3, height: 1 },
+        ]) {
+          const { left, top } = part;
+          expect((await image.resizePart({ width, height }, part, kernel)).data).toEqual(
+            whole.crop(left, top, part.width, part.height).data,
+          );
+        }
+      }
+      const beyond = { left: 1, top: 0, width: 4, height: 4 };
+      await expect(
+        pattern(8, 8).resizePart({ width: 4, height: 4 }, beyond, kernel),
+      ).rejects.toThrow("Expected a rectangle inside 4x4 but received 4x4 at (1, 0)");
+    },
+  );
+
+  it("covers a square with a very thin picture, without making all of it large", async () => {
+    const thin = pattern(8000, 1);
+    const middle = thin.crop(3999, 0, 2, 1); // the kept 1024 of 8,192,000 pixels are of these two
+    const square = await thin.resize(1024, 1024, "linear", "cover");
+    expect(square.crop(511, 0, 2, 1024).data).toEqual(
+      (await middle.resize(2048, 1024, "linear")).crop(1023, 0, 2, 1024).data,
+    );
+    const tall = await pattern(1, 8000).resize(1024, 1024, "nearest", "cover");
+    expect(tall.data).toHaveLength(3 * 1024 ** 2);
+  });
+
   it("stretches, crops and pads", async () => {
     const wide = RgbImage.filled(8, 4, [10, 20, 30]);
     expect(await wide.resize(4, 4)).toEqual(RgbImage.filled(4, 4, [10, 20, 30]));

@@ -8,7 +8,7 @@ import { replaceFile } from "../files/replace-file.ts";
 import { coverOf } from "./cover.ts";
 import { ACCEPTED_FORMATS, type ImageFormat, SNIFFED_BYTES, sniffImage } from "./image-format.ts";
 import { embedMetadata, type PictureMetadata } from "./picture-metadata.ts";
-import { resample } from "./resample.ts";
+import { type Part, resample } from "./resample.ts";
 import type { ResizeKernel } from "./resample-taps.ts";
 
 /** How `resize` treats another aspect ratio: stretch, crop the centre, or pad with white. */
@@ -102,8 +102,7 @@ export class RgbImage {
     checkSize(width, height);
     if (fit === "cover") {
       const { resized, left, top } = coverOf(this, { width, height }, "center");
-      const larger = await this.resize(resized.width, resized.height, kernel);
-      return larger.crop(left, top, width, height);
+      return this.resizePart(resized, { left, top, width, height }, kernel);
     }
     if (fit === "contain") {
       const scale = Math.min(width / this.width, height / this.height);
@@ -113,6 +112,26 @@ export class RgbImage {
     }
     if (width === this.width && height === this.height) return this;
     return new RgbImage(width, height, await resample(this, width, height, kernel));
+  }
+
+  /**
+   * A rectangle of the picture resampled to a size: the same bytes as `resize` and then `crop`, but the rest, which may be large for
+   * a thin picture, is not computed.
+   * @param kernel default "lanczos3"
+   * @throws InvalidValueError for sides that are not positive integers, and for a rectangle that extends beyond the resized picture
+   */
+  async resizePart(
+    resized: { readonly width: number; readonly height: number },
+    part: Part,
+    kernel: ResizeKernel = "lanczos3",
+  ): Promise<RgbImage> {
+    const { left, top, width, height } = part;
+    checkSize(resized.width, resized.height);
+    checkPart(resized, part);
+    if (resized.width === this.width && resized.height === this.height)
+      return this.crop(left, top, width, height);
+    const data = await resample(this, resized.width, resized.height, kernel, part);
+    return new RgbImage(width, height, data);
   }
 
   /** In the middle of a white picture. */
@@ -131,11 +150,7 @@ export class RgbImage {
   /** The rectangle whose upper left pixel is (`left`, `top`). Throws if it extends beyond the picture. */
   crop(left: number, top: number, width: number, height: number): RgbImage {
     if (left === 0 && top === 0 && width === this.width && height === this.height) return this;
-    if (left < 0 || top < 0 || left + width > this.width || top + height > this.height) {
-      throw new InvalidValueError(
-        `Expected a rectangle inside ${this.width}x${this.height} but received ${width}x${height} at (${left}, ${top})`,
-      );
-    }
+    checkPart(this, { left, top, width, height });
     const data = new Uint8Array(width * height * 3);
     for (let row = 0; row < height; row++) {
       const from = ((top + row) * this.width + left) * 3;
@@ -193,6 +208,16 @@ export class RgbImage {
 function checkSize(width: number, height: number): void {
   if (Number.isInteger(width) && width > 0 && Number.isInteger(height) && height > 0) return;
   throw expected("whole positive numbers", "width and height", `${width} and ${height}`);
+}
+
+function checkPart(
+  of: { readonly width: number; readonly height: number },
+  { left, top, width, height }: Part,
+): void {
+  if (left >= 0 && top >= 0 && left + width <= of.width && top + height <= of.height) return;
+  throw new InvalidValueError(
+    `Expected a rectangle inside ${of.width}x${of.height} but received ${width}x${height} at (${left}, ${top})`,
+  );
 }
 
 const nameOf = (source: Uint8Array | string): string =>

@@ -120,8 +120,7 @@ async function latentMask(
   vaeScaleFactor: number,
 ): Promise<Tensor> {
   const { resized, left, top } = coverOf(over, { width, height }, "center");
-  const stretched = await mask.resize(resized.width, resized.height, "nearest");
-  const { data } = stretched.crop(left, top, width, height);
+  const { data } = await mask.resizePart(resized, { left, top, width, height }, "nearest");
   const [columns, rows] = [width / vaeScaleFactor, height / vaeScaleFactor];
   const values = new Float32Array(rows * columns);
   for (let y = 0; y < rows; y++) {
