@@ -1,6 +1,8 @@
 import { expected } from "../errors/index.ts";
 import { readBody } from "../hub/limited-body.ts";
 import { CHAT_ANSWER_BYTES, CHAT_REFUSAL_BYTES } from "../hub/network-limits.ts";
+import { fetchThrough, reasonOf } from "../hub/proxy/fetch-through.ts";
+import { type HttpProxy, proxyFor, throughProxy } from "../hub/proxy/proxy.ts";
 import { type ChatAnswer, readChatAnswer, shortened } from "./chat-answer.ts";
 import { endpointAddress, shownAddress } from "./endpoint-address.ts";
 import { EndpointError, type EndpointFault } from "./endpoint-error.ts";
@@ -26,12 +28,15 @@ export interface ChatEndpointOptions {
 const TEMPERATURE = 0.2;
 /** A longer wait than this is not a pause: the run ends, and the next one continues. */
 const LONGEST_WAIT_MS = 600_000;
+/** Reasons for which nothing was asked: no such name, no server, or a proxy that lets nobody through to it. */
+const UNREACHED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|the proxy answers \d+)$/;
 
 /** A `/chat/completions` endpoint of the OpenAI API for a model that accepts pictures: vLLM, llama.cpp, Ollama or a cloud. */
 export class ChatEndpoint {
   readonly model: string;
   readonly #url: URL;
   readonly #where: string;
+  readonly #proxy: HttpProxy | undefined;
   readonly #apiKey: string | undefined;
   readonly #timeoutMs: number;
   readonly #body: Readonly<Record<string, unknown>>;
@@ -51,6 +56,7 @@ export class ChatEndpoint {
     this.model = model;
     this.#url = endpointAddress(url);
     this.#where = shownAddress(this.#url);
+    this.#proxy = proxyFor(this.#url);
     this.#apiKey = apiKey;
     this.#timeoutMs = timeoutSeconds * 1000;
     const fields = { model, temperature: TEMPERATURE, max_tokens: maxTokens, ...body };
@@ -88,7 +94,7 @@ export class ChatEndpoint {
     const timer = setTimeout(() => ended.abort(), this.#timeoutMs);
     signal?.addEventListener("abort", stop);
     try {
-      const response = await fetch(this.#url, {
+      const response = await fetchThrough(this.#proxy, this.#url, {
         method: "POST",
         headers,
         body,
@@ -118,10 +124,11 @@ export class ChatEndpoint {
   #unreached(error: unknown, timedOut: boolean): EndpointError {
     const reason = timedOut ? `no answer in ${this.#timeoutMs / 1000} s` : reasonOf(error);
     // A name or port that never answered is more often a mistake than an outage.
-    const isMistake = !this.#hasAnswered && /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN)$/.test(reason);
+    const isMistake = !this.#hasAnswered && UNREACHED.test(reason);
+    const settings = this.#proxy === undefined ? "" : ` and ${this.#proxy.source}`;
     return new EndpointError(
       isMistake ? "endpoint" : "later",
-      `${this.#where} could not be reached (${reason}); check its address, and that the server is running`,
+      `${this.#where} could not be reached${throughProxy(this.#proxy)} (${reason}); check its address${settings}, and that the server is running`,
       { cause: error },
     );
   }
@@ -199,11 +206,4 @@ function errorIn(body: string): { readonly code: unknown; readonly message: stri
     // A proxy's error page: its tags are not useful.
     return { code: undefined, message: body.trimStart().startsWith("<") ? "" : body };
   }
-}
-
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const { code } = cause as NodeJS.ErrnoException;
-  if (typeof code === "string") return code;
-  return cause instanceof Error ? cause.message : String(cause);
 }

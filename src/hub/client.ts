@@ -8,6 +8,8 @@ import {
 import { readBody } from "./limited-body.ts";
 import { HUB_ANSWER_BYTES, HUB_ANSWER_MS, HUB_LISTING, MAX_REDIRECTS } from "./network-limits.ts";
 import { inUnits } from "./progress/progress.ts";
+import { fetchThrough, reasonOf } from "./proxy/fetch-through.ts";
+import { proxyFor, throughProxy } from "./proxy/proxy.ts";
 import { GIT_HASH, INNER_PATH, type RemoteFile, SHA256 } from "./remote-file.ts";
 import { KINDS, type Repository } from "./repository-name.ts";
 
@@ -175,16 +177,19 @@ export class HubClient {
     const headers = new Headers(init.headers);
     const isEndpoint = url.origin === new URL(this.#environment.endpoint).origin;
     if (isEndpoint && this.#token) headers.set("authorization", `Bearer ${this.#token.value}`);
+    const proxy = proxyFor(url);
     try {
-      return await fetch(url, { ...init, headers, redirect: "manual" });
+      return await fetchThrough(proxy, url, { ...init, headers, redirect: "manual" });
     } catch (error) {
       throw this.#unreachable(url, error);
     }
   }
 
   #unreachable(url: URL, error: unknown): HubUnreachableError {
+    const proxy = proxyFor(url);
+    const settings = proxy === undefined ? " and" : `, ${proxy.source} and`;
     return new HubUnreachableError(
-      `${this.#name}: ${url.host} could not be reached (${reasonOf(error)}); check the network and HF_ENDPOINT, or set HF_HUB_OFFLINE=1 to use what is cached`,
+      `${this.#name}: ${url.host} could not be reached${throughProxy(proxy)} (${reasonOf(error)}); check the network${settings} HF_ENDPOINT, or set HF_HUB_OFFLINE=1 to use what is cached`,
       { cause: error },
     );
   }
@@ -257,15 +262,4 @@ export class HubClient {
       `${this.#name}: expected ${what} from ${this.#environment.endpoint} but received ${found}; check HF_ENDPOINT`,
     );
   }
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error ? error.cause : error;
-  const code = (cause as NodeJS.ErrnoException).code;
-  return typeof code === "string"
-    ? code
-    : cause.name === "TimeoutError"
-      ? "timeout"
-      : cause.message;
 }

@@ -57,10 +57,11 @@ export const name = "someone/tiny-pixart";
 export async function testHub(
   files = modelFiles,
   type: RepositoryType = "model",
+  hosts?: Parameters<HubServer["start"]>[0],
 ): Promise<TestHub> {
   const server = new HubServer(name, (path) => /\.(safetensors|bin|parquet)$/.test(path), type);
   const commit = server.commit(files);
-  await server.start();
+  await server.start(hosts);
   const home = realpathSync(mkdtempSync(join(tmpdir(), "pixart-hub-")));
   const environment = {
     HF_ENDPOINT: server.endpoint,
@@ -73,6 +74,12 @@ export async function testHub(
     HUGGING_FACE_HUB_TOKEN: undefined,
     HF_TOKEN_PATH: undefined,
     HF_HUB_DISABLE_PROGRESS_BARS: undefined,
+    http_proxy: undefined,
+    HTTP_PROXY: undefined,
+    https_proxy: undefined,
+    HTTPS_PROXY: undefined,
+    no_proxy: undefined,
+    NO_PROXY: undefined,
   };
   for (const [key, value] of Object.entries(environment)) vi.stubEnv(key, value);
   const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);

@@ -30,6 +30,7 @@ interface Answer {
 }
 
 const PAGE = 4;
+const HERE = { hub: "127.0.0.1", storage: "127.0.0.1" };
 const json = (value: unknown, headers: Headers = {}): Answer => ({
   status: 200,
   headers: { "content-type": "application/json", ...headers },
@@ -84,9 +85,12 @@ export class HubServer {
     return commit;
   }
 
-  async start(): Promise<void> {
-    this.#hubUrl = await this.#listen("hub", (url, request) => this.#hub(url, request));
-    this.#storageUrl = await this.#listen("storage", (url, request) => this.#storage(url, request));
+  /** Listens on 127.0.0.1; its addresses have these hosts, which others than 127.0.0.1 only a proxy may know. */
+  async start(hosts: Readonly<Record<Seen["host"], string>> = HERE): Promise<void> {
+    const hub = await this.#listen("hub", (url, request) => this.#hub(url, request));
+    const storage = await this.#listen("storage", (url, request) => this.#storage(url, request));
+    this.#hubUrl = `http://${hosts.hub}:${hub}`;
+    this.#storageUrl = `http://${hosts.storage}:${storage}`;
   }
 
   async stop(): Promise<void> {
@@ -105,7 +109,7 @@ export class HubServer {
   async #listen(
     host: Seen["host"],
     answer: (url: URL, request: IncomingMessage) => Answer,
-  ): Promise<string> {
+  ): Promise<number> {
     const server = createServer((request, response) => {
       const { method = "", url = "", headers } = request;
       const { authorization, range } = headers;
@@ -114,7 +118,7 @@ export class HubServer {
     });
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
     this.#servers.push(server);
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return (server.address() as AddressInfo).port;
   }
 
   #send(response: ServerResponse, { status, headers, body = "", file }: Answer, method: string) {
