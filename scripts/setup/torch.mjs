@@ -117,8 +117,8 @@ function cpuIndex() {
   const settings = output(VENV_PYTHON, "-m", "pip", "config", "list") ?? "";
   if (/\.((extra-)?index-url|no-index|find-links)=/.test(settings)) return undefined;
   const index = process.env.PIXART_TORCH_INDEX ?? CPU_INDEX;
-  const ask = `fetch(${JSON.stringify(index)}, { method: "HEAD", signal: AbortSignal.timeout(5000) })`;
-  return works(process.execPath, "-e", `${ask}.then(({ ok }) => process.exit(ok ? 0 : 1))`)
-    ? index
-    : undefined;
+  // With what pip asks with, which knows the proxies and certificates of this machine.
+  const ask =
+    "import sys; from pip._vendor import requests; requests.head(sys.argv[1], timeout=5, allow_redirects=True).raise_for_status()";
+  return works(VENV_PYTHON, "-c", ask, index) ? index : undefined;
 }

@@ -169,6 +169,7 @@ describe("a checkout", () => {
     // A python3 whose environments' python notes what pip is asked for, and then has it.
     const python = `case "$*" in
         *"pip install"*) shift 4; echo "$@" > installed;;
+        *requests.head*) exit 1;;
         *metadata*) [ -e installed ];;
       esac`;
     made.withTool(

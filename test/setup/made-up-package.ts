@@ -114,9 +114,15 @@ export class MadeUpPackage {
   }
 
   async setUp(
-    options: { args?: string[]; torch?: string; nodeArgs?: string[]; torchIndex?: string } = {},
+    options: {
+      args?: string[];
+      torch?: string;
+      nodeArgs?: string[];
+      torchIndex?: string;
+      proxy?: string;
+    } = {},
   ): Promise<SetupResult> {
-    const { args = [], torch, nodeArgs = [], torchIndex = NOWHERE } = options;
+    const { args = [], torch, nodeArgs = [], torchIndex = NOWHERE, proxy } = options;
     const start = performance.now();
     const { exitCode, stdout, stderr } = await execa(
       process.execPath,
@@ -127,6 +133,7 @@ export class MadeUpPackage {
           PIXART_CACHE: this.cache,
           PIXART_TORCH_INDEX: torchIndex,
           ...(torch === undefined ? {} : { PIXART_LIBTORCH: torch }),
+          ...(proxy === undefined ? {} : { http_proxy: proxy }),
         },
         extendEnv: false,
         reject: false,

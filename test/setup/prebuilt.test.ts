@@ -4,6 +4,8 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { ProxyServer } from "../fixtures/proxy-server.ts";
+import { pythonPath } from "../parity/python.ts";
 import { addonSource, DARWIN, MadeUpPackage, madeUpTorch } from "./made-up-package.ts";
 
 const COMPILERS = ["cmake", "c++", "make"];
@@ -68,7 +70,7 @@ describe.skipIf(DARWIN)("a prebuilt addon", () => {
     expect(await made.answer()).toBe("first");
   });
 
-  it("needs no compiler on the way to a libtorch of its own either", async () => {
+  it("needs no compiler on the way to a libtorch of its own either, also behind a proxy", async () => {
     const torch = madeUpTorch();
     const made = await withPrebuilt(torch);
     const packages = path.join(made.cache, "python", "lib", "python3.12", "site-packages");
@@ -83,6 +85,7 @@ case "$*" in
     mkdir -p ${packages}/torch-2.13.0.dist-info
     : > ${packages}/torch-2.13.0.dist-info/RECORD
     /bin/cp -r ${torch} ${packages}/torch;;
+  *requests.head*) exec ${pythonPath()} "$@";;
 esac
 END
         chmod +x "$4/bin/python";;
@@ -91,9 +94,12 @@ END
     );
     const index = createServer((_, answer) => answer.end());
     await new Promise<void>((listening) => index.listen(0, "127.0.0.1", listening));
+    await using proxy = await ProxyServer.start();
     onTestFinished(() => void index.close());
-    const torchIndex = `http://127.0.0.1:${(index.address() as AddressInfo).port}`;
-    const { said, exitCode } = await made.setUp({ torchIndex });
+    // Only the proxy knows its name.
+    const torchIndex = `http://index.invalid:${(index.address() as AddressInfo).port}/whl`;
+    const { said, exitCode } = await made.setUp({ torchIndex, proxy: proxy.host });
+    expect(proxy.requests).toEqual([`HEAD ${torchIndex}`]);
     expect(said).toEqual([
       expect.stringMatching(/^Making a Python environment in /),
       expect.stringMatching(/^Installing torch==2\.13\.0 into .*; torch for the CPU is 0\.2 GB\.$/),
