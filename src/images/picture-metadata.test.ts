@@ -54,6 +54,12 @@ describe("a saved picture", () => {
       ...metadata,
       prompt,
       negativePrompt: prompt,
+      dtype: "bfloat16",
+      quantize: "int8",
+      adapters: [
+        { name: prompt, scale: 0.5, hash: "0123456789" },
+        { name: "b", scale: -1 },
+      ],
       extra: { strength: 0.5, from: [prompt] },
     };
     await image.save(path, record);
@@ -105,6 +111,12 @@ describe("readPictureMetadata", () => {
     await written(JSON.stringify({ ...metadata, width: 64 }));
     await expect(readPictureMetadata(path)).rejects.toThrow(
       "is not a valid record: height: expected an integer of at least 1 but found nothing",
+    );
+    await written(
+      JSON.stringify({ ...metadata, width: 64, height: 48, adapters: [{ name: "a" }] }),
+    );
+    await expect(readPictureMetadata(path)).rejects.toThrow(
+      "is not a valid record: adapters: 0: scale: expected a number but found nothing",
     );
     await written("[1]");
     await expect(readPictureMetadata(path)).rejects.toThrow(

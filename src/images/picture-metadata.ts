@@ -12,6 +12,22 @@ const number = z.number("a number");
 const integer = z.int("an integer");
 const positive = z.int("an integer of at least 1").min(1, "an integer of at least 1");
 
+const MOST_ADAPTERS = 1000;
+const MANY_ADAPTERS = `a list of at most ${MOST_ADAPTERS}`;
+const adapter = z.object(
+  {
+    /** The last part of its name or path. */
+    name: text,
+    scale: number,
+    /**
+     * The first ten hexadecimal digits of a SHA-256 of its files, or of its tensors if it came from none; one for the transformer's
+     * part and one for the text encoder's, with a plus sign between them, if both have their own.
+     */
+    hash: text.optional(),
+  },
+  "an object",
+);
+
 const pictureMetadata = z.object({
   /** As given, before it was cleaned. */
   prompt: text,
@@ -35,6 +51,12 @@ const pictureMetadata = z.object({
    * unpublished run, of its weights and their keys.
    */
   modelHash: text.optional(),
+  /** Number type that the transformer computed in. Pictures from before it was recorded have neither it nor the next two fields. */
+  dtype: text.optional(),
+  /** "int8" for 8-bit weights; absent if the weights were of type `dtype`. */
+  quantize: text.optional(),
+  /** The adapters that had an effect, in their order; absent if none had. */
+  adapters: z.array(adapter, MANY_ADAPTERS).max(MOST_ADAPTERS, MANY_ADAPTERS).optional(),
   /**
    * Anything else that is needed to make the picture again. Pipelines write their options `cleanCaption`, `useResolutionBinning`
    * and `maxSequenceLength` and, if used, `timesteps`, `sigmas`, `guidanceInterval`, `tgate`, `eta` and `strength`; `from`

@@ -112,13 +112,14 @@ it("stays flat in memory, and is given back by dispose()", async () => {
   expect(torch.memory().tensors).toBe(before);
 });
 
-it("says in a picture's record that it followed another", () => {
-  const record = (more: object) => {
+it("says in a picture's record that it followed another", async () => {
+  const record = async (more: object) => {
     const request = build().checkInputs("a fox", { generator: torch.generator(1), ...more });
-    return generationRecords(request, "dpm-solver++", undefined)[0]?.extra;
+    const [first] = await generationRecords(request, "dpm-solver++", async () => ({}));
+    return first?.extra;
   };
-  expect(record({ controlImage: stripes })).toMatchObject({ controlImage: true });
-  expect(record({})).not.toHaveProperty("controlImage");
+  expect(await record({ controlImage: stripes })).toMatchObject({ controlImage: true });
+  expect(await record({})).not.toHaveProperty("controlImage");
 });
 
 it("refuses a controlnet of another width, dtype, or none", async () => {

@@ -25,30 +25,34 @@ export function weightsSource(name: string, compute: () => Promise<string>): Wei
   };
 }
 
-/** A {@link WeightsSource} whose hash is known. */
-export interface WeightsRecord {
-  readonly model: string;
-  readonly modelHash: string;
-}
+/** The part of a record that says which weights drew: those of a {@link WeightsSource}, how they were read, and the adapters. */
+export type WeightsRecord = Pick<
+  PictureMetadata,
+  "model" | "modelHash" | "dtype" | "quantize" | "adapters"
+>;
 
 /**
  * How each picture of a finished request was made. Undefined if no record could reproduce it: the noise was given or has no seed,
- * its generator has drawn something else, or the prompt came encoded.
+ * its generator has drawn something else, or the prompt came encoded. `describeWeights` is called only for a record, because it
+ * may have to read the weights.
  */
-export function generationRecords(
+export async function generationRecords(
   request: PixArtAlphaRequest,
   sampler: string,
-  weights: WeightsRecord | undefined,
-): (PictureMetadata | undefined)[] {
+  describeWeights: () => Promise<WeightsRecord>,
+): Promise<(PictureMetadata | undefined)[]> {
   const { texts, numImagesPerPrompt, generator, start, controlImages } = request;
+  const { positive, negative } = texts;
   const count = texts.count * numImagesPerPrompt;
-  return Array.from({ length: count }, (_, index) => {
+  const seeds = Array.from({ length: count }, (_, index) => seedOf(request, index));
+  if (isEncoded(positive) || isEncoded(negative) || seeds.every((seed) => seed === undefined))
+    return [];
+  const weights = await describeWeights();
+  // A picture from a generator that drew others before it can only be reproduced together with them.
+  const isShared = generator instanceof torch.Generator && count > 1;
+  return seeds.map((seed, index) => {
+    if (seed === undefined) return undefined;
     const row = Math.floor(index / numImagesPerPrompt);
-    const { positive, negative } = texts;
-    const seed = seedOf(request, index);
-    if (seed === undefined || isEncoded(positive) || isEncoded(negative)) return undefined;
-    // A picture from a generator that drew others before it can only be reproduced together with them.
-    const isShared = generator instanceof torch.Generator && count > 1;
     return {
       prompt: positive[row] ?? "",
       negativePrompt: negative[row] ?? "",

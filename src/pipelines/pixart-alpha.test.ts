@@ -456,6 +456,7 @@ describe("metadata", () => {
       sampler: "dpm-solver++",
       guidanceScale: 4.5,
       seed: 3,
+      dtype: "float32",
       extra: {
         batchIndex: 1,
         batchSize: 2,

@@ -15,7 +15,7 @@ import { disposable } from "./checks/disposable.ts";
 import { requireFinite } from "./checks/finite.ts";
 import { type DenoiseOptions, denoise } from "./denoise.ts";
 import { imagesFromTensor, toUnitRange } from "./generated-image.ts";
-import { generationRecords, type WeightsRecord, type WeightsSource } from "./generation-record.ts";
+import { generationRecords, type WeightsSource } from "./generation-record.ts";
 import { checkGuidedSteps } from "./guidance.ts";
 import { pictureLatents, prepareLatents, type StartLatents } from "./latents.ts";
 import {
@@ -45,6 +45,7 @@ import {
 import type { PromptPack } from "./prompts/prompt-pack.ts";
 import { SAMPLING_DEFAULTS, type SamplingDefaults } from "./sampling-defaults.ts";
 import { type PictureSize, resizeAndCrop } from "./sizes/resolution-bins.ts";
+import { weightsRecord } from "./weights-record.ts";
 
 // Shapes: B pictures, C latent channels, H and W picture size in pixels, f pixels on a side of a latent pixel.
 
@@ -232,22 +233,10 @@ export class PixArtAlpha implements PixArtAlphaComponents {
     if (outputType === "latent") return latents;
     using finished = latents;
     if (outputType === "float") return this.decode(finished, request.outputSize);
-    const weights = await this.weightsRecord(request);
-    const records = generationRecords(request, request.scheduler.samplerName, weights);
+    const records = await generationRecords(request, request.scheduler.samplerName, () =>
+      weightsRecord(this, request.onWarning),
+    );
     return torch.tidy(() => imagesFromTensor(this.decode(finished, request.outputSize), records));
-  }
-
-  /** Undefined, with a warning, if the weight files can't be read any more: the pictures have been drawn. */
-  private async weightsRecord({
-    onWarning,
-  }: PixArtAlphaRequest): Promise<WeightsRecord | undefined> {
-    const { source } = this;
-    try {
-      return source && { model: source.name, modelHash: await source.hash() };
-    } catch (error) {
-      onWarning(`The pictures do not record their model: ${(error as Error).message}`);
-      return undefined;
-    }
   }
 
   /**

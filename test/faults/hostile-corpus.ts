@@ -273,6 +273,8 @@ export async function hostileCases(root: string): Promise<readonly HostileCase[]
   inPicture("deep", `{"a":${nested(100_000)}}`, /more than 16 levels/);
   const timesteps = Array.from({ length: 1_000_000 }, () => 1);
   inPicture("a million timesteps", { ...record, extra: { timesteps } }, /extra\.timesteps/);
+  const adapters = Array.from({ length: 500_000 }, () => ({ name: "a", scale: 1 }));
+  inPicture("half a million adapters", { ...record, adapters }, /adapters: .*at most 1000/);
   inPicture("100 MB", "x".repeat(1e8), /at most 16777216 are read/);
   const bLaL = encodeChunks([header, { name: "bLaL", data: new Uint8Array() }]).slice(-12);
   writeFileSync(

@@ -6,7 +6,7 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createProgram } from "../../src/cli/program.ts";
 import { SAMPLERS } from "../../src/cli/terminal/arguments.ts";
-import { RgbImage, readPictureMetadata } from "../../src/images/index.ts";
+import { type PictureMetadata, RgbImage, readPictureMetadata } from "../../src/images/index.ts";
 import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import { schedulerNamed, schedulerNames } from "../../src/schedulers/index.ts";
 import * as torch from "../../src/torch/index.ts";
@@ -242,6 +242,39 @@ describe("pixart sample --from", () => {
         `Expected no option that changes the picture together with --from ${plain} but received ${long}`,
       );
     }
+  });
+
+  it.each([
+    [["--dtype", "bfloat16"], "drawn in bfloat16, and this model computes in float32"],
+    [["--quantize", "int8", "--device", "cpu"], "drawn with 8-bit weights"],
+  ])("warns where it was drawn with %j, and names that", async (flags, reason) => {
+    const file = await draw(...flags);
+    const repeat = async (...args: readonly string[]) => {
+      const out = join(folder, `repeat-${calls++}.png`);
+      const { stderr } = await pixartHere("sample", MODEL, "--from", file, ...args, "--out", out);
+      return { isSame: readFileSync(out).equals(readFileSync(file)), stderr };
+    };
+    const other = await repeat();
+    expect(other.isSame).toBe(false);
+    const [flag = "", value = ""] = flags;
+    expect(other.stderr).toContain(
+      `Warning: the picture was ${reason}: the picture will be different without ${flag} ${value}\n`,
+    );
+    const same = await repeat(...flags);
+    expect(same.isSame).toBe(true);
+    expect(same.stderr).not.toContain("Warning");
+  });
+
+  it("draws pictures from before the weights were described, without a warning", async () => {
+    const { dtype, ...older } = (await readPictureMetadata(plain)) ?? {};
+    expect(dtype).toBe("float32");
+    const file = join(folder, "older.png");
+    await (await RgbImage.decode(plain)).save(file, older as PictureMetadata);
+    const out = join(folder, "older again.png");
+    const flags = ["--dtype", "bfloat16", "--out", out];
+    const { stderr } = await pixartHere("sample", MODEL, "--from", file, ...flags);
+    expect(stderr).not.toContain("Warning");
+    expect(await distance(out, plain)).toBeLessThan(6);
   });
 
   it("warns where the weights are others", async () => {

@@ -124,6 +124,31 @@ describe("--lora", () => {
     );
   });
 
+  it("is told by --from where the picture was drawn with another, or none", async () => {
+    const drawn = async (name: string, ...args: readonly string[]) => {
+      const out = at(`${name}.png`);
+      const { stderr } = await pixartHere("sample", BASE, ...args, "--out", out);
+      return { out, png: readFileSync(out), warnings: stderr.match(/Warning: .*/g) };
+    };
+    const lora = ["--lora", `${at("folder")}=0.5`, at("text.safetensors")];
+    const first = await drawn("with", PROMPT, ...size, ...lora);
+    expect(first.warnings).toBeNull();
+    const same = await drawn("with again", "--from", first.out, ...lora);
+    expect(same.warnings).toBeNull();
+    expect(same.png.equals(first.png)).toBe(true);
+    const other = await drawn("without", "--from", first.out);
+    expect(other.png.equals(first.png)).toBe(false);
+    expect(other.warnings).toEqual([
+      expect.stringMatching(
+        /^Warning: the picture was drawn with the adapter "folder" at scale 0\.5 \(hash [0-9a-f]{10}\+[0-9a-f]{10}\) and the adapter "text\.safetensors" at scale 1 \(hash [0-9a-f]{10}\), and this model has no adapter: the picture will be different without --lora folder=0\.5 text\.safetensors$/,
+      ),
+    ]);
+    const plain = await drawn("plain", PROMPT, ...size);
+    expect((await drawn("plain with", "--from", plain.out, ...lora)).warnings).toEqual([
+      expect.stringMatching(/^Warning: the picture was drawn with no adapter, and this model has/),
+    ]);
+  });
+
   it("is named where an adapter is given for a model, with the model that it is for", async () => {
     await writeTinyDataset(at("data"));
     const config: TrainConfig = {

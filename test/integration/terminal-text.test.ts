@@ -77,6 +77,13 @@ beforeAll(async () => {
     ["a", "b", "c"].map((name) => line(`${name}${EVIL_NAME}.png`)).join("\n"),
   );
   await picture.save(at("record.png"), record);
+  await picture.save(at("weights.png"), {
+    ...record,
+    sampler: "euler",
+    dtype: EVIL,
+    quantize: EVIL,
+    adapters: [{ name: EVIL, scale: 2, hash: EVIL }],
+  });
   await picture.save(at("derived.png"), { ...record, extra: { from: EVIL } });
   await picture.save(at("shared.png"), {
     ...record,
@@ -105,6 +112,10 @@ describe("what files, servers and command lines say", () => {
     ["a change of a config", () => ["train", configFile, "--cfg-options", `${EVIL}=${EVIL}`]],
     ["a dry run", () => ["train", configFile, "--dry-run", "--work-dir", at(`work${EVIL_NAME}`)]],
     ["a record of a picture", () => [...sample.slice(0, 2), "--from", at("record.png")]],
+    [
+      "the weights of a picture",
+      () => [...sample.slice(0, 2), "--from", at("weights.png"), "--out", at("out")],
+    ],
     ["what a picture was drawn from", () => [...sample.slice(0, 2), "--from", at("derived.png")]],
     ["a record of objects", () => [...sample.slice(0, 2), "--from", at("shared.png")]],
     ["a prompt", () => [...sample, `a fox ${EVIL}`]],

@@ -144,6 +144,26 @@ describe("a run that trains adapters of transformer and text encoder", () => {
     for (const each of [pipe, start, encoder]) each.dispose();
   });
 
+  it("tells by which of its checkpoints a picture was drawn", async () => {
+    const drawn = async (model: string, name: string, ...args: readonly string[]) => {
+      const out = at(`${name}.png`);
+      const { stderr } = await pixartHere("sample", model, ...args, "--out", out);
+      return { out, warnings: stderr.match(/Warning: .*/g) };
+    };
+    const { out } = await drawn(stepOf("both", 1), "by the first", PROMPT, "--steps", "1");
+    const [first, last] = [
+      await drawn(stepOf("both", 1), "by the first again", "--from", out),
+      await drawn(stepOf("both", STEPS), "by the last", "--from", out),
+    ];
+    expect(first.warnings).toBeNull();
+    const adapter = /the adapter "default" at scale 1 \(hash [0-9a-f]{10}\+[0-9a-f]{10}\)/.source;
+    expect(last.warnings).toEqual([
+      expect.stringMatching(
+        `^Warning: the picture was drawn with ${adapter}, and this model has ${adapter}: the picture will be different$`,
+      ),
+    ]);
+  });
+
   it("resumes to the same bits", async () => {
     cpSync(at("both"), at("cut"), { recursive: true });
     for (const step of [2, 3]) rmSync(stepOf("cut", step), { recursive: true });

@@ -87,6 +87,8 @@ const record: FuzzedReader = {
       height: 16,
       model: "emoji-demo",
       modelHash: "0123456789",
+      dtype: "float32",
+      adapters: [{ name: "style", scale: 0.5, hash: "0123456789" }],
       extra: { cleanCaption: true, maxSequenceLength: 64, timesteps: [999, 500] },
     };
     const png = embedMetadata(await PIXELS.encodePng(), metadata);

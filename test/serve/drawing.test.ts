@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { RgbImage } from "../../src/images/index.ts";
+import { type PictureMetadata, RgbImage, readPictureMetadata } from "../../src/images/index.ts";
 import { adaptersOf, addAdapter } from "../../src/models/index.ts";
 import { loadAdapters, PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
 import type { ImagesAnswer, JobAnswer } from "../../src/server/answers/answer-schemas.ts";
@@ -144,10 +144,17 @@ describe("pictures that are drawn at once", () => {
 });
 
 describe("models and adapters", () => {
+  const answered = async (body: object): Promise<ImagesAnswer> => {
+    const response = await post({ prompt: "a fox", seed: 3, steps: 3, ...body });
+    return (await response.json()) as ImagesAnswer;
+  };
+  const adaptersRecorded = async (body: object): Promise<PictureMetadata["adapters"]> => {
+    const path = join(folder, "answer.png");
+    writeFileSync(path, (await answered(body)).data[0]?.b64_json ?? "", "base64");
+    return (await readPictureMetadata(path))?.adapters;
+  };
   const drawn = async (body: object): Promise<Uint8Array> => {
-    const answer = (await (
-      await post({ prompt: "a fox", seed: 3, steps: 3, ...body })
-    ).json()) as ImagesAnswer;
+    const answer = await answered(body);
     return (await pixelsOf(answer))[0] ?? new Uint8Array();
   };
 
@@ -161,6 +168,10 @@ describe("models and adapters", () => {
   it("change the picture of a request that names them, by their scale, and no other", async () => {
     const plain = await drawn({});
     const adapted = await drawn({ adapters: [{ name: "blur" }] });
+    expect(await adaptersRecorded({ adapters: [{ name: "blur", scale: 2 }] })).toEqual([
+      { name: "blur", scale: 2, hash: expect.stringMatching(/^[0-9a-f]{10}$/) },
+    ]);
+    expect(await adaptersRecorded({})).toBeUndefined();
     expect(largest(adapted, plain)).toBeGreaterThan(5);
     expect(await drawn({ adapters: [{ name: "blur", scale: 0 }] })).toEqual(plain);
     expect(await drawn({})).toEqual(plain);

@@ -12,12 +12,14 @@ import {
   type PixArtAlphaPretrainedOptions,
   PromptPack,
 } from "../../pipelines/index.ts";
+import { weightsRecord } from "../../pipelines/weights-record.ts";
 import { schedulerNamed } from "../../schedulers/index.ts";
 import { type Device, type DType, fastestDType } from "../../torch/index.ts";
 import type * as RunPipeline from "../../training/run-pipeline.ts";
 import { say } from "../terminal/talk.ts";
 import { UsageError } from "../terminal/usage-error.ts";
 import { type AdapterEntry, adapterAt, adapterEntries } from "./lora-option.ts";
+import { otherWeights, type RecordedWeights } from "./other-weights.ts";
 
 const MODEL_INDEX = "model_index.json";
 
@@ -50,8 +52,8 @@ export interface PipelineChanges {
   readonly controlnet?: string;
   /** A file of encoded prompts in place of the text encoder. */
   readonly promptsFrom?: string;
-  /** Hash that the transformer's weights should have. */
-  readonly expectedHash?: string;
+  /** The weights that drew a picture that is to be drawn again; others cause warnings. */
+  readonly recorded?: RecordedWeights;
 }
 
 /** Selects this process's device for drawing. 8-bit layers are for the CPU, so "auto" then means that. */
@@ -69,7 +71,7 @@ export async function loadPipeline(
   model: string,
   changes: PipelineChanges = {},
 ): Promise<LoadedPipeline> {
-  const { expectedHash, lora = [], quantize, scheduler } = changes;
+  const { recorded, lora = [], quantize, scheduler } = changes;
   if (lora.length > 0 && quantize !== undefined) {
     throw new UsageError(
       "Expected --lora or --quantize but received both: an adapter needs the float weights of its layers",
@@ -78,15 +80,9 @@ export async function loadPipeline(
   const adapters = adapterEntries(lora);
   const loaded = await find(model, changes);
   const { pipe } = loaded;
-  if (expectedHash !== undefined) {
-    const found = await pipe.source?.hash();
-    if (expectedHash !== found) {
-      say(
-        `Warning: the picture was drawn by a transformer with hash ${expectedHash}, and this one has ${found ?? "none"}: the picture will be different`,
-      );
-    }
-  }
   for (const adapter of adapters) await addAdapter(pipe, adapter);
+  if (recorded !== undefined)
+    for (const other of otherWeights(recorded, await weightsRecord(pipe, warn))) warn(other);
   // For a published folder it was set on loading, since the folder's own sampler may be unknown here.
   if (scheduler !== undefined && loaded.run !== undefined)
     pipe.scheduler = schedulerNamed(scheduler, pipe.scheduler.toConfig());
@@ -219,9 +215,5 @@ async function addAdapter(
   pipe: PixArtAlphaPipeline,
   { place, scale }: AdapterEntry,
 ): Promise<void> {
-  await loadAdapters(pipe, place, {
-    name: place,
-    scale,
-    onWarning: (message) => say(`Warning: ${message}`),
-  });
+  await loadAdapters(pipe, place, { name: place, scale, onWarning: warn });
 }

@@ -150,7 +150,7 @@ const aloneError = (alone: string): Error =>
 interface Plan {
   readonly jobs: readonly DrawJob[];
   readonly call: PixArtAlphaOptions;
-  readonly changes: Pick<PipelineChanges, "scheduler" | "expectedHash">;
+  readonly changes: Pick<PipelineChanges, "scheduler" | "recorded">;
 }
 
 /** What is drawn and how: from the options, or from the record of the picture given with `--from`. */
@@ -228,7 +228,7 @@ async function repeatPlan(
       `Expected no option that changes the picture together with --from ${path} but received ${others.join(" and ")}`,
     );
   }
-  const { prompt, seed, width, height, sampler, modelHash, extra = {} } = record;
+  const { prompt, seed, width, height, sampler, extra = {} } = record;
   return {
     jobs: [{ prompt, seed }],
     call: {
@@ -254,7 +254,7 @@ async function repeatPlan(
       ...(Array.isArray(extra.timesteps) && { timesteps: extra.timesteps.map(Number) }),
       ...(Array.isArray(extra.sigmas) && { sigmas: extra.sigmas.map(Number) }),
     },
-    changes: { scheduler: sampler, ...(modelHash !== undefined && { expectedHash: modelHash }) },
+    changes: { scheduler: sampler, recorded: record },
   };
 }
 

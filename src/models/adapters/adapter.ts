@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import {
   expected,
@@ -9,6 +10,7 @@ import { makeFolder } from "../../files/make-folder.ts";
 import type { Module, ProductLayer } from "../../nn/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { writeSafetensors } from "../../weights/index.ts";
+import { tensorsHash } from "../../weights/tensors-hash.ts";
 import type { AdapterConfig } from "./config/config.ts";
 import { writeAdapterConfig } from "./config/config-file.ts";
 import { productLayers } from "./config/targets.ts";
@@ -28,16 +30,27 @@ export interface SaveAdapterOptions {
   readonly base?: string | undefined;
 }
 
+/** An adapter that has an effect on a model, for a record of what the model computes. */
+export interface AppliedAdapter {
+  readonly name: string;
+  readonly scale: number;
+  /** Ten hexadecimal digits that other contents would not give; undefined if they can no longer be told. */
+  hash(): Promise<string | undefined>;
+}
+
 /** An adapter on the layers of a model, as `addAdapter()` and `loadAdapter()` return it. */
-export class Adapter implements AdapterState {
+export class Adapter implements AdapterState, AppliedAdapter {
   readonly name: string;
   /** In PEFT's terms; undefined if it came from a file that PEFT has no format for, in which case it can't be saved. */
   readonly config: AdapterConfig | undefined;
   /** Class of the model, saved with the adapter for Python. */
   readonly #baseClass: string;
   readonly #layers: ReadonlyMap<string, ProductLayer>;
+  /** Undefined if it was made here, or trains. */
+  #filesHash: AppliedAdapter["hash"] | undefined;
   #scale = 1;
   #enabled = true;
+  #isRemoved = false;
 
   /** For `addAdapter()` and `loadAdapter()`, which attach its parts to the layers. */
   constructor(
@@ -45,11 +58,13 @@ export class Adapter implements AdapterState {
     config: AdapterConfig | undefined,
     model: Module,
     layers: ReadonlyMap<string, ProductLayer>,
+    filesHash?: AppliedAdapter["hash"],
   ) {
     this.name = name;
     this.config = config;
     this.#baseClass = model.constructor.name;
     this.#layers = layers;
+    this.#filesHash = filesHash;
   }
 
   /** Factor on what the adapter adds, 1 at first; not saved. Throws while merged, and for OFT, which adds nothing. */
@@ -102,8 +117,20 @@ export class Adapter implements AdapterState {
     });
   }
 
+  /**
+   * The start of a SHA-256: of the files that it was loaded from or, if it was made here or has trained, of its tensors and its
+   * configuration. Undefined for one of the latter that was removed.
+   */
+  async hash(): Promise<string | undefined> {
+    if (this.#filesHash !== undefined) return this.#filesHash();
+    if (this.#isRemoved) return undefined;
+    const held = `${JSON.stringify(this.config)}${tensorsHash(this.parameters())}`;
+    return createHash("sha256").update(held).digest("hex").slice(0, 10);
+  }
+
   /** Turns gradients for its tensors on or off. */
   requiresGrad_(value = true): this {
+    if (value) this.#filesHash = undefined; // the files' contents will no longer be its own
     for (const tensor of this.parameters().values()) tensor.requiresGrad_(value);
     return this;
   }
@@ -134,6 +161,7 @@ export class Adapter implements AdapterState {
       stack?.remove(this);
       if (stack?.parts.length === 0) layer.adapters = undefined;
     }
+    this.#isRemoved = true;
   }
 
   /** Throws if a layer has merged adapters, because a change would not affect its output. */
@@ -165,3 +193,18 @@ export function adaptersOf(model: Module): Adapter[] {
   }
   return [...found];
 }
+
+/** The adapters that a model's own weights contain for good. */
+const contained = new WeakMap<Module, readonly Adapter[]>();
+
+/** Removes adapters whose effect a model's weights now contain, which {@link appliedAdapters} continues to list. */
+export function removeContained(model: Module, adapters: readonly Adapter[]): void {
+  contained.set(model, [...(contained.get(model) ?? []), ...adapters]);
+  for (const adapter of adapters) adapter.remove();
+}
+
+/** The adapters that have an effect on a model: those in its weights for good, then the enabled ones. */
+export const appliedAdapters = (model: Module): Adapter[] => [
+  ...(contained.get(model) ?? []),
+  ...adaptersOf(model).filter(({ enabled }) => enabled),
+];

@@ -2,7 +2,7 @@ import { IncompatibleError, InvalidValueError } from "../../errors/index.ts";
 import { construct, type Module, type ProductLayer } from "../../nn/index.ts";
 import type { Generator, Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
-import { Adapter, adaptersOf, refuseMergedLayers } from "./adapter.ts";
+import { Adapter, type AppliedAdapter, adaptersOf, refuseMergedLayers } from "./adapter.ts";
 import { adapterConfig } from "./config/complete-config.ts";
 import type { AdapterConfig, AdapterOptions } from "./config/config.ts";
 import { isPrincipal } from "./kinds/lora.ts";
@@ -81,10 +81,11 @@ export type MakeTensors = (
   name: string,
 ) => ReadonlyMap<string, Tensor>;
 
-/** An adapter's name and, if PEFT has a format for it, its configuration. */
+/** An adapter's name and, if PEFT has a format for it, its configuration; and the hash of its files, if it is from files. */
 export interface AdapterIdentity {
   readonly name: string;
   readonly config: AdapterConfig | undefined;
+  readonly filesHash?: AppliedAdapter["hash"];
 }
 
 /**
@@ -93,7 +94,7 @@ export interface AdapterIdentity {
  */
 export function attachLayout(
   model: Module,
-  { name, config }: AdapterIdentity,
+  { name, config, filesHash }: AdapterIdentity,
   layout: Layout,
   make: MakeTensors,
 ): Adapter {
@@ -103,7 +104,7 @@ export function attachLayout(
   const layers = new Map([...layout].map(([layerName, { layer }]) => [layerName, layer]));
   refuseMergedLayers(layers, `another adapter, "${name}"`);
   if (config !== undefined) refuseSecond(layers, config, name);
-  const adapter = new Adapter(name, config, model, layers);
+  const adapter = new Adapter(name, config, model, layers, filesHash);
   const parts: [layer: ProductLayer, part: AdapterPart][] = [];
   try {
     for (const [layerName, { layer, plans }] of layout) {

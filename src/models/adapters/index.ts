@@ -1,4 +1,4 @@
-export { Adapter, adaptersOf, type SaveAdapterOptions } from "./adapter.ts";
+export { Adapter, type AppliedAdapter, adaptersOf, type SaveAdapterOptions } from "./adapter.ts";
 export { type AddAdapterOptions, addAdapter } from "./add-adapter.ts";
 export type {
   AdapterConfig,

@@ -1,6 +1,6 @@
 import { InvalidStateError } from "../../errors/index.ts";
 import type { Module, ProductLayer } from "../../nn/index.ts";
-import { adaptersOf } from "./adapter.ts";
+import { adaptersOf, removeContained } from "./adapter.ts";
 import { productLayers } from "./config/targets.ts";
 import { type AdapterStack, stackOn } from "./stack.ts";
 
@@ -37,7 +37,10 @@ export function mergeAdapters(model: Module, { keepOriginals = true }: MergeOpti
     throw error;
   }
   if (keepOriginals) return;
-  for (const adapter of adaptersOf(model)) if (adapter.enabled) adapter.remove();
+  removeContained(
+    model,
+    adaptersOf(model).filter(({ enabled }) => enabled),
+  );
 }
 
 /** Takes merged adapters out again: every weight is what it was, to the last bit. Throws if none is merged. */

@@ -1,3 +1,4 @@
+import type { AppliedAdapter } from "../../models/index.ts";
 import type { Module } from "../../nn/index.ts";
 import { releaseMemory } from "../../torch/index.ts";
 
@@ -5,6 +6,7 @@ import { releaseMemory } from "../../torch/index.ts";
 export class LazyModel<M extends Module> {
   readonly #load: () => Promise<M>;
   readonly #changes: ((model: M) => Promise<unknown>)[] = [];
+  readonly #adapters: AppliedAdapter[] = [];
 
   constructor(load: () => Promise<M>) {
     this.#load = load;
@@ -15,9 +17,15 @@ export class LazyModel<M extends Module> {
     return this.#changes.length;
   }
 
-  /** Registers a change, such as adding an adapter, that is applied every time the model is loaded from now on. */
-  change(change: (model: M) => Promise<unknown>): void {
+  /** The adapters that changes add. */
+  get adapters(): readonly AppliedAdapter[] {
+    return this.#adapters;
+  }
+
+  /** Registers a change that is applied every time the model is loaded from now on, and the adapter that it adds, if it does. */
+  change(change: (model: M) => Promise<unknown>, adapter?: AppliedAdapter): void {
     this.#changes.push(change);
+    if (adapter !== undefined) this.#adapters.push(adapter);
   }
 
   /** Loads the model, runs a synchronous `body` on it and frees it. */

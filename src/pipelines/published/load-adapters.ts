@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { IncompatibleError } from "../../errors/index.ts";
 import { CONFIG_FILE } from "../../models/adapters/config/config-file.ts";
-import { folderOf } from "../../models/adapters/files/load-adapter.ts";
+import { folderOf, hashOfFiles, weightsFile } from "../../models/adapters/files/load-adapter.ts";
 import { attachFile, componentsOf } from "../../models/adapters/files/load-lora-file.ts";
 import {
   type Adapter,
@@ -30,8 +30,9 @@ type Load<M> = (model: M) => Promise<Adapter>;
 interface Parts {
   readonly transformer: Load<PixArtAlphaPipeline["transformer"]> | undefined;
   readonly textEncoder: Load<T5EncoderModel> | undefined;
-  /** Where the text encoder's part is. */
+  /** Where the text encoder's part is, and the hash of its files. */
   readonly textPlace: string;
+  readonly textHash: () => Promise<string>;
 }
 
 /**
@@ -73,7 +74,10 @@ export async function loadAdapters(
       throw error;
     }
   }
-  if (textEncoder instanceof LazyModel) textEncoder.change(parts.textEncoder);
+  if (textEncoder instanceof LazyModel) {
+    const { name = "default", scale = 1 } = options;
+    textEncoder.change(parts.textEncoder, { name, scale, hash: parts.textHash });
+  }
 }
 
 function partsOf(place: string, options: LoadAdaptersOptions): Parts {
@@ -92,6 +96,7 @@ function partsOf(place: string, options: LoadAdaptersOptions): Parts {
       ? (model) => loadAdapter(model, textFolder, options)
       : undefined,
     textPlace: textFolder,
+    textHash: hashOfFiles(weightsFile(textFolder), textFolder),
   };
 }
 
@@ -109,5 +114,6 @@ function partsOfFile(path: string, options: LoadAdaptersOptions): Parts {
           attachFile(model, path, { ...options, onWarning, only: "text_encoder" }).adapter
       : undefined,
     textPlace: path,
+    textHash: hashOfFiles(path),
   };
 }

@@ -1,19 +1,15 @@
-import { createHash } from "node:crypto";
-import { createReadStream, readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { weightFiles } from "../../weights/index.ts";
+import { shortHash } from "../../weights/short-hash.ts";
 
 /**
- * The first ten hexadecimal digits of the SHA-256 of the files that a folder's weights are loaded from, in the order of their
- * names. For a model in one file it is the usual short hash of that file. Throws BadFileError like the loading.
+ * The short hash of the files that a folder's weights are loaded from, in the order of their names. Throws BadFileError like the
+ * loading.
  */
 export async function weightsHash(folder: string, variant?: string): Promise<string> {
   const names = [...weightFiles(folder, "diffusion_pytorch_model", variant).keys()];
-  const hash = createHash("sha256");
-  for (const name of names.sort()) {
-    for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk as Buffer);
-  }
-  return hash.digest("hex").slice(0, 10);
+  return shortHash(names.sort().map((name) => join(folder, name)));
 }
 
 /** Total bytes of a folder's weight files of one stem; of several variants, the largest counts. */

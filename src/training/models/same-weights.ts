@@ -1,7 +1,7 @@
 import type { World } from "../../distributed/index.ts";
 import { DistributedError } from "../../errors/index.ts";
+import { tensorsHash } from "../../weights/tensors-hash.ts";
 import type { StageTask } from "../contract/stage-task.ts";
-import { tensorsHash } from "./state-hash.ts";
 
 /** Number of hash bytes that a float64 represents exactly. */
 const BYTES = 6;

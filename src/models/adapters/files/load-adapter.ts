@@ -4,7 +4,8 @@ import { IncompatibleError, InternalError } from "../../../errors/index.ts";
 import { checkKeys, type Module, type StateSource } from "../../../nn/index.ts";
 import * as torch from "../../../torch/index.ts";
 import { BadFileError, openWeightsFile } from "../../../weights/index.ts";
-import { type Adapter, peftKey, WEIGHTS_FILE } from "../adapter.ts";
+import { shortHash } from "../../../weights/short-hash.ts";
+import { type Adapter, type AppliedAdapter, peftKey, WEIGHTS_FILE } from "../adapter.ts";
 import { attachLayout, refuseUntrainable, train } from "../add-adapter.ts";
 import type { AdapterConfig } from "../config/config.ts";
 import { CONFIG_FILE, readAdapterConfig } from "../config/config-file.ts";
@@ -68,14 +69,25 @@ export function loadWithConfig(
       config,
       layout: layoutOf(model, config),
       place: folder,
+      filesHash: hashOfFiles(path, folder),
     },
   );
 }
 
-function weightsFile(folder: string): string {
+/** The file with the weights of a PEFT folder. */
+export function weightsFile(folder: string): string {
   const path = join(folder, WEIGHTS_FILE);
   const pickled = join(folder, PICKLED_FILE);
   return !existsSync(path) && existsSync(pickled) ? pickled : path;
+}
+
+/** The hash of an adapter's file and of the configuration in its folder, if that applies; computed on first use. */
+export function hashOfFiles(path: string, folder?: string): () => Promise<string> {
+  let hash: Promise<string> | undefined;
+  return () => {
+    hash ??= shortHash(folder === undefined ? [path] : [path, join(folder, CONFIG_FILE)]);
+    return hash;
+  };
 }
 
 /** Options of {@link attachArranged}. */
@@ -85,6 +97,7 @@ export interface AttachOptions extends LoadAdapterOptions {
   readonly layout: Layout;
   /** Source of the weights, for errors. */
   readonly place: string;
+  readonly filesHash: AppliedAdapter["hash"];
 }
 
 /** Adds an adapter with the tensors of a file to a model. Throws for every unused tensor. */
@@ -93,7 +106,8 @@ export function attachArranged(
   arranged: Pick<ArrangedFile, "layers" | "unknown">,
   options: AttachOptions,
 ): Adapter {
-  const { config, layout, place, name = "default", scale = 1, trainable = false } = options;
+  const { config, layout, place, filesHash } = options;
+  const { name = "default", scale = 1, trainable = false } = options;
   if (config !== undefined) {
     if (trainable) refuseUntrainable(config);
     refuseOtherAlphas(arranged, config, place);
@@ -116,7 +130,7 @@ export function attachArranged(
   }
   const adapter = attachLayout(
     model,
-    { name, config },
+    { name, config, filesHash },
     layout,
     ({ tensors }, { weight: { device } }, layer) =>
       new Map(

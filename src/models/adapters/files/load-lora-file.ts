@@ -19,6 +19,7 @@ import { type FileLayout, layoutOfFile } from "./file-layout.ts";
 import {
   attachArranged,
   folderOf,
+  hashOfFiles,
   type LoadAdapterOptions,
   loadWithConfig,
 } from "./load-adapter.ts";
@@ -79,21 +80,18 @@ export function attachFile(model: Module, path: string, options: AttachFileOptio
   const { others } = arranged;
   if (METADATA in metadataOf(file)) refuseAlpha(path, alpha);
   const config = metadataConfig(file, arranged.component);
+  const from = { ...options, place: path, filesHash: hashOfFiles(path) };
   if (config !== undefined) {
     const layout = layoutOf(model, config);
-    return {
-      adapter: attachArranged(model, arranged, { ...options, config, layout, place: path }),
-      others,
-    };
+    return { adapter: attachArranged(model, arranged, { ...from, config, layout }), others };
   }
   if ([...arranged.layers.values()].some((tensors) => tensors.has(ALPHA))) refuseAlpha(path, alpha);
   const found = layoutOfFile(model, arranged, alpha);
   if (found.layout.size === 0) throw nothingFor(model, file, arranged);
   const adapter = attachArranged(model, arranged, {
-    ...options,
+    ...from,
     config: fileConfig(model, arranged, found),
     layout: found.layout,
-    place: path,
   });
   warnOfAlpha(found, file, onWarning);
   return { adapter, others };
