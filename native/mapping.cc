@@ -77,7 +77,8 @@ static napi_value MapTensor(napi_env env, napi_callback_info info) {
   const uint64_t offset = size_argument(env, args[1], "offset");
   const uint64_t bytes = size_argument(env, args[2], "bytes");
   const auto dtype = dtype_argument(env, args[3]);
-  const auto shape = checked_shape(env, args[4], dtype, bytes);
+  const auto shape = to_int64_list(env, args[4], "shape");
+  check_bytes(shape, dtype, bytes);
   const auto options = at::TensorOptions().dtype(dtype);
   struct stat found;
   if (fstat(file, &found) != 0) throw std::runtime_error(std::string("the file could not be read: ") + std::strerror(errno));

@@ -224,7 +224,8 @@ const at::Generator& generator_of(napi_env env, napi_value value, const char* na
 
 static napi_value Shape(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  const auto sizes = tensor_of(env, args[0], "tensor").sizes();
+  // A copy: setting an element may run a setter of Array.prototype, which may dispose the tensor.
+  const at::DimVector sizes(tensor_of(env, args[0], "tensor").sizes());
   napi_value out;
   check(env, napi_create_array_with_length(env, sizes.size(), &out));
   for (size_t i = 0; i < sizes.size(); i++) check(env, napi_set_element(env, out, i, from_int64(env, sizes[i])));
@@ -304,8 +305,7 @@ static Bytes bytes_of(napi_env env, napi_value value) {
   return out;
 }
 
-std::vector<int64_t> checked_shape(napi_env env, napi_value value, c10::ScalarType dtype, size_t bytes) {
-  auto shape = to_int64_list(env, value, "shape");
+void check_bytes(const std::vector<int64_t>& shape, c10::ScalarType dtype, size_t bytes) {
   uint64_t expected = c10::elementSize(dtype);
   for (const int64_t size : shape) {
     uint64_t next = 0;
@@ -318,7 +318,6 @@ std::vector<int64_t> checked_shape(napi_env env, napi_value value, c10::ScalarTy
     throw std::invalid_argument("Expected " + std::to_string(expected) + " bytes of data for shape " + shape_text(shape) + " " +
                                 dtype_text(dtype) + " but received " + std::to_string(bytes));
   }
-  return shape;
 }
 
 c10::ScalarType dtype_argument(napi_env env, napi_value value) {
@@ -330,9 +329,11 @@ c10::ScalarType dtype_argument(napi_env env, napi_value value) {
 // (data: TypedArray, dtype, shape): copies, so that the caller's buffer may be changed or freed afterwards.
 static napi_value FromBytes(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
-  const Bytes bytes = bytes_of(env, args[0]);
   const auto dtype = dtype_argument(env, args[1]);
-  const auto shape = checked_shape(env, args[2], dtype, bytes.length);
+  const auto shape = to_int64_list(env, args[2], "shape");
+  // Last: reading the shape may run a JavaScript getter, which may move the bytes elsewhere.
+  const Bytes bytes = bytes_of(env, args[0]);
+  check_bytes(shape, dtype, bytes.length);
   at::Tensor t = at::empty(shape, at::TensorOptions().dtype(dtype));
   if (bytes.length > 0) std::memcpy(t.mutable_data_ptr(), bytes.data, bytes.length);
   return wrap(env, state_of(env), std::move(t));
@@ -430,11 +431,12 @@ static Scope& leave_scope(TensorTable& tensors) {
   return *scope;
 }
 
+// Not the scope's parent but what is current now: reading a list may run a JavaScript getter, which may end the parent.
 static void keep_beyond(napi_env env, TensorTable& tensors, Scope& scope, napi_value value) {
   Slot& slot = slot_of(env, value, "kept tensor");
   if (slot.scope != &scope) return;  // made outside: it keeps its owner
   tensors.unlink(slot);
-  tensors.link(slot, scope.parent);
+  tensors.link(slot, tensors.current);
 }
 
 // (kept: handle | array of handles | undefined): leaves the innermost scope. True if no scope is left to own the kept

@@ -120,8 +120,8 @@ const at::Generator& generator_of(napi_env env, napi_value value, const char* na
 
 c10::ScalarType dtype_argument(napi_env env, napi_value value);
 
-// Sizes whose elements take exactly `bytes`.
-std::vector<int64_t> checked_shape(napi_env env, napi_value value, c10::ScalarType dtype, size_t bytes);
+// Throws unless the elements of a shape take exactly `bytes`.
+void check_bytes(const std::vector<int64_t>& shape, c10::ScalarType dtype, size_t bytes);
 
 std::string describe(const at::Tensor& tensor);
 

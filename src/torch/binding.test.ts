@@ -107,6 +107,56 @@ describe("native functions", () => {
     expect(() => call(cat, list, 0)).toThrow(new RangeError("on purpose"));
   });
 
+  /** A list whose first element is `value`, after its getter has called `change`. */
+  const changing = <T>(value: T, change: () => void): T[] =>
+    Object.defineProperty([value], 0, {
+      get: () => {
+        change();
+        return value;
+      },
+    });
+
+  it("read a shape before the bytes, which reading it may take away", () => {
+    const data = new Float32Array(4);
+    const list = changing(4, () => structuredClone(data.buffer, { transfer: [data.buffer] }));
+    expect(() => native.fromBytes(data, 6, list)).toThrow(
+      new torch.TorchError("Expected 16 bytes of data for shape (4) float32 but received 0"),
+    );
+  });
+
+  it("keep tensors in the scope that is open once they are read", () => {
+    const name = torch.scopeName("changed");
+    for (let i = 0; i < 2; i++) native.scopeBegin(name);
+    const handle = native.fromBytes(new Float32Array(1), 6, [1]);
+    const list = changing(handle, () => {
+      native.scopeEnd(undefined); // the parent of the one that is being ended
+      for (let i = 0; i < 2; i++) native.scopeBegin(name);
+    });
+    expect(native.scopeEnd(list)).toBe(false);
+    expect(native.isDisposed(handle)).toBe(false);
+    native.scopeEnd(undefined);
+    expect(native.isDisposed(handle)).toBe(true);
+    native.scopeEnd(undefined);
+  });
+
+  it("tell the shape of a tensor that is disposed meanwhile", () => {
+    const handle = Math.abs(native.fromBytes(new Float32Array(6), 6, [2, 3])) as Handle;
+    const others = new Set<Handle>();
+    Object.defineProperty(Array.prototype, 0, {
+      configurable: true,
+      set: () => {
+        native.dispose(handle);
+        for (let i = 0; i < 10; i++)
+          others.add(Math.abs(native.fromBytes(new Float32Array(72), 6, [8, 9])) as Handle);
+      },
+    });
+    const [, second] = native.shape(handle);
+    Reflect.deleteProperty(Array.prototype, 0);
+    expect(native.isDisposed(handle)).toBe(true);
+    expect(second).toBe(3);
+    for (const other of others) native.dispose(other);
+  });
+
   it("bound the number of threads", () => {
     const threads = native.threads();
     for (const count of [0, -1, 1025]) {

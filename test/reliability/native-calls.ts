@@ -269,6 +269,36 @@ const RIGHT: Readonly<Record<string, Make>> = {
   reduceScatter: (draw) => [group(draw), floats(4), floats(4), "sum"],
 };
 
+/** Frees what reading an argument can free: its bytes go elsewhere, its tensors and the scope end. */
+function free(args: readonly unknown[]): void {
+  const attempts = args.flat().map((arg) => () => {
+    if (ArrayBuffer.isView(arg))
+      structuredClone(arg.buffer, { transfer: [arg.buffer as ArrayBuffer] });
+    if (typeof arg === "number") native.dispose(arg as Handle);
+  });
+  for (const attempt of [...attempts, () => native.scopeEnd(undefined)]) {
+    try {
+      attempt();
+    } catch {
+      // It is free already, or nothing that could be.
+    }
+  }
+}
+
+/** Replaces the first element of the first list by a getter that frees all arguments. */
+function freeOnReading(args: readonly unknown[]): void {
+  const list = args.find((arg) => Array.isArray(arg) && arg.length > 0);
+  if (list === undefined) return;
+  const others = args.map((arg) => (Array.isArray(arg) ? [...arg] : arg));
+  const [value] = list as unknown[];
+  Object.defineProperty(list, 0, {
+    get: () => {
+      free(others);
+      return value;
+    },
+  });
+}
+
 /** How a call ended: whether it gave a result, and what it threw that is no error. */
 interface Called {
   readonly isAccepted: boolean;
@@ -293,6 +323,7 @@ function call(name: string, seed: number): Called {
   } catch {
     return { isAccepted: false }; // an argument that could not be made is no call
   }
+  if (draw(8) === 0) freeOnReading(args);
   try {
     functions[name]?.(...args);
     return { isAccepted: true };
@@ -312,12 +343,12 @@ for (const { reader: name, first, end } of JSON.parse(process.argv[2] ?? "[]") a
   say({ reader: name });
   for (let seed = first; seed < end; seed++) {
     say({ reader: name, seed });
-    native.scopeBegin(native.scopeName("calls"));
+    for (let i = 0; i < 3; i++) native.scopeBegin(native.scopeName("calls"));
     const called = call(name, seed);
     try {
-      native.scopeEnd(undefined);
+      for (;;) native.scopeEnd(undefined);
     } catch {
-      // The call ended it.
+      // None is open any more.
     }
     say({ reader: name, seed, seconds: 0, ...called });
     if (seed % 100 === 99) collectGarbage();
