@@ -88,10 +88,11 @@ export class PromptEncoder {
     if (encoder instanceof PromptPack) {
       return eachText(groups, (texts) => stackTexts(texts.map((text) => encoder.states(text))));
     }
-    for (const texts of groups) this.#warn(texts, limits);
     if (!(encoder instanceof LazyModel)) {
       return eachText(groups, (texts) => this.#runInSlices(encoder, texts, limits));
     }
+    // Of kept texts too, which are not tokenized again below.
+    for (const texts of groups) this.#tokensOf(texts, limits);
     const encoded = this.#turn.then(() => this.#encodeNew(encoder, groups, limits));
     this.#turn = encoded.catch(() => {}); // the caller handles the error
     return encoded;
@@ -108,10 +109,11 @@ export class PromptEncoder {
     const { changes } = encoder; // a later one is not in the model that is loaded below
     const keyOf = (text: string): string => `${changes} ${limits.maxSequenceLength} ${text}`;
     const missing = [...new Set(groups.flat())].filter((text) => !this.#kept.has(keyOf(text)));
+    const quiet = { ...limits, onWarning: () => {} }; // the caller has been told
     if (missing.length > 0) {
       await encoder.use((model) => {
         for (const text of missing) {
-          const { hiddenStates, attentionMask } = this.#run(model, [text], limits);
+          const { hiddenStates, attentionMask } = this.#run(model, [text], quiet);
           attentionMask.dispose();
           this.#kept.set(keyOf(text), torch.keep(hiddenStates));
         }
@@ -141,18 +143,15 @@ export class PromptEncoder {
     });
   }
 
-  /** Says which texts are cut, in each call that has them. */
-  #warn(texts: readonly string[], { maxSequenceLength, onWarning }: TextLimits): void {
-    const { warnings } = tokenized(this.#tokenizer, texts, maxSequenceLength);
+  /** Says which texts are cut. */
+  #tokensOf(texts: readonly string[], { maxSequenceLength, onWarning }: TextLimits) {
+    const { tokens, warnings } = tokenized(this.#tokenizer, texts, maxSequenceLength);
     for (const warning of warnings) onWarning(warning);
+    return tokens;
   }
 
-  #run(
-    encoder: T5EncoderModel,
-    texts: readonly string[],
-    { maxSequenceLength }: TextLimits,
-  ): EncodedText {
-    const { tokens } = tokenized(this.#tokenizer, texts, maxSequenceLength);
+  #run(encoder: T5EncoderModel, texts: readonly string[], limits: TextLimits): EncodedText {
+    const tokens = this.#tokensOf(texts, limits);
     const { device } = encoder;
     return torch.noGrad(() =>
       torch.tidy(() => {

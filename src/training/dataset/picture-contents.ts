@@ -30,9 +30,9 @@ interface KnownContent extends ReadContent {
 }
 
 /**
- * Hashes of the bytes of a data set's pictures, and their sizes. Each picture is read once by whoever needs it first, and again only if its file's
- * stamp differs from the recorded one. After the data was copied, all files are read again and found equal, since timestamps
- * prove nothing.
+ * Hashes of the bytes of a data set's pictures, and their sizes. Each picture is read once by whoever needs it first, and again
+ * only if its file's stamp differs from the recorded one. After the data was copied, all files are read again and found equal,
+ * since timestamps prove nothing.
  */
 export class PictureContents {
   /** What this process has read, as of that moment; null if a file could not be read and was skipped. */

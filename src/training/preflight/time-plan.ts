@@ -29,7 +29,7 @@ export interface MeasuredStage {
 const secondsOf = ({ stage, counts, stepSeconds }: MeasuredStage): number =>
   stage.steps * stepSeconds + validationSeconds(stage, counts, stepSeconds);
 
-/** The most pictures of each split that validations measure within their share of the time: a multiple of 16, or what the stage has. */
+/** Pictures of each split that validations can measure within their share of the time: a multiple of 16, or what the stage has. */
 function affordableSamples({ stage, ...measured }: MeasuredStage, minutes: number): number {
   const most = SHARE_OF_VALIDATION * 60 * minutes;
   const { counts, stepSeconds } = measured;
