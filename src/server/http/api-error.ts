@@ -91,9 +91,13 @@ export const badValue = (
 
 const LONGEST = 60;
 
-/** Formats a value for a message: short, with strings in quotes. */
+/** Formats a value for a message: short, with strings in quotes. Costs no more for a value of megabytes. */
 function shown(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = JSON.stringify(value) ?? String(value);
+  const text = JSON.stringify(value, (_key, part: unknown) => shortened(part)) ?? String(value);
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
+
+/** What of a text or list can be shown. */
+const shortened = (part: unknown): unknown =>
+  typeof part === "string" || Array.isArray(part) ? part.slice(0, LONGEST) : part;
