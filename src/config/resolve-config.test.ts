@@ -87,6 +87,7 @@ describe("resolveConfig", () => {
         maxUnreadable: 0.05,
         grows: false,
         things: null,
+        groups: null,
         styles: null,
         denseCaptionProbability: 0.5,
         classFolder: null,

@@ -4,6 +4,7 @@ import {
   FLAG_LIMITS,
   givenFlags,
   MODEL,
+  names,
   number,
   numbers,
   QUANTIZE,
@@ -207,6 +208,7 @@ export function addDrawingCommands(program: Command): void {
     program.command("evaluate"),
     "evaluate my-model --data data/emoji",
     "evaluate emoji-demo --data work_dirs/demo/emoji --things demo --count 50",
+    "evaluate emoji-small --data data/emoji --groups animals-nature,food-drink",
     "evaluate my-model --prompts prompts.txt --clip openai/clip-vit-base-patch32",
   )
     .description(
@@ -218,6 +220,11 @@ export function addDrawingCommands(program: Command): void {
       "--things <choice>",
       "\"demo\" for the demo's 64 things, or how many (default: the run's choice, else all)",
       (text) => (text === "demo" ? text : wholeNumber(1)(text)),
+    )
+    .option(
+      "--groups <names>",
+      "groups of the data set, separated by commas (default: the run's choice, else all)",
+      names,
     )
     .option(
       "--features <file>",

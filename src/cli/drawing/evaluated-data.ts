@@ -4,10 +4,11 @@ import type { DatasetChoice } from "../../training/dataset/training-data.ts";
 
 type RunDataset = ResolvedConfig["dataset"];
 
-/** Which data set to measure on: a given folder, and which of its things. */
+/** Which data set to measure on: a given folder, and which of its things and groups. */
 export interface DataOptions {
   readonly data?: string;
   readonly things?: "demo" | number;
+  readonly groups?: readonly string[];
 }
 
 /**
@@ -17,14 +18,16 @@ export interface DataOptions {
  */
 export function evaluatedData(
   own: RunDataset | undefined,
-  { data, things: asked }: DataOptions,
+  { data, ...asked }: DataOptions,
 ): DatasetChoice | undefined {
-  const things = asked ?? own?.things ?? null;
+  const things = asked.things ?? own?.things ?? null;
+  const groups = asked.groups ?? own?.groups ?? null;
   // DreamBooth's class pictures are not measured.
-  if (data === undefined) return own && { ...own, things, classFolder: null };
+  if (data === undefined) return own && { ...own, things, groups, classFolder: null };
   return {
     folder: data,
     things,
+    groups,
     styles: own?.styles ?? null,
     heldoutShare: own?.heldoutShare ?? 0,
   };

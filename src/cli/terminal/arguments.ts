@@ -60,6 +60,13 @@ export const number = (text: string): number => {
 /** Reads a flag's value as numbers with commas between them. */
 export const numbers = (text: string): number[] => text.split(",").map(number);
 
+/** Reads a flag's value as names with commas between them. */
+export const names = (text: string): string[] => {
+  const list = text.split(",").map((name) => name.trim());
+  if (list.includes("")) throw new InvalidArgumentError("Expected names with commas between them.");
+  return list;
+};
+
 /** The long names of the options given on the command line, without defaults. */
 export const givenFlags = (command: Command): string[] =>
   command.options.flatMap((option) =>

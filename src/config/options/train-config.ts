@@ -60,7 +60,9 @@ export interface DatasetConfig {
    * null.
    */
   readonly things?: number | readonly string[] | "demo" | null;
-  /** Uses only the pictures of these styles; null uses all. Default null. */
+  /** Uses only the pictures of these groups, by the data set's column `group`; null uses all. Default null. */
+  readonly groups?: readonly string[] | null;
+  /** Uses only the pictures of these styles, by the data set's column `style`; null uses all. Default null. */
   readonly styles?: readonly string[] | null;
   /**
    * Chance of training a batch on its dense captions instead of the short ones. With an `instancePrompt` there are none. Default

@@ -73,6 +73,7 @@ export function configSchema(value: unknown): SchemaOf<NamedConfig> {
               )
               .nullable()
               .default(null),
+            groups: names.nullable().default(null),
             styles: names.nullable().default(null),
             denseCaptionProbability: probability.default(0.5),
             captionDropout: decay.default(0.1),

@@ -1,5 +1,5 @@
 // The worker of lock-beat.ts. JavaScript, because worker threads of Node 20 do not load TypeScript.
-import { closeSync, constants, futimesSync, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, futimesSync, openSync, readFileSync, writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 
 /** @typedef {import("./lock-beat.ts").BeatMessage} BeatMessage */
@@ -27,12 +27,25 @@ setInterval(() => {
 
 /** @param {string} content @param {string} path */
 function beat(content, path) {
-  const now = new Date();
   try {
     const file = open.get(content) ?? openLock(content, path);
-    if (file !== undefined) futimesSync(file, now, now);
+    if (file !== undefined) touch(file, content);
   } catch {
     // A brief failure, of a disk or for lack of handles, may be over at the next beat; and the holder checks before it writes.
+  }
+}
+
+/**
+ * Makes a file as new as now. Only its owner may set times, and a share can give files another owner: writing the same again does it
+ * there.
+ * @param {number} file @param {string} content
+ */
+function touch(file, content) {
+  const now = new Date();
+  try {
+    futimesSync(file, now, now);
+  } catch {
+    writeSync(file, content, 0);
   }
 }
 

@@ -35,6 +35,26 @@ it("never trains on validation and test pictures, by whichever name", async () =
 it("says which splits there are where none is trained on", async () => {
   const folder = await dataset("test-alone", ["test", "val"]);
   await expect(loadTrainingData({ folder, ...choice })).rejects.toThrow(
-    `Nothing to train on is left in ${folder} (2 captioned pictures) after choosing things and styles and holding pictures out. Its splits: test (1, never trained on), validation (1, never trained on)`,
+    `Nothing to train on is left in ${folder} (2 captioned pictures) after choosing groups, things and styles and holding pictures out. Its splits: test (1, never trained on), validation (1, never trained on)`,
+  );
+});
+
+it("chooses by group, then things of it, and names what the data does not have", async () => {
+  const folder = await dataset("groups", ["animals", "food"]);
+  const lines = [
+    { file_name: "animals/a.png", text: "a fox", thing: "fox", group: "animals", style: "noto" },
+    { file_name: "food/a.png", text: "an apple", thing: "apple", group: "food", style: "noto" },
+  ];
+  writeFileSync(join(folder, "metadata.jsonl"), lines.map((l) => JSON.stringify(l)).join("\n"));
+  const trained = async (part: object): Promise<string[]> =>
+    (await loadTrainingData({ folder, ...choice, ...part })).train.map((e) => e.shortCaption);
+  expect(await trained({ groups: ["animals"] })).toEqual(["a fox"]);
+  expect(await trained({ groups: ["animals", "food"] })).toEqual(["a fox", "an apple"]);
+  expect(await trained({ groups: ["animals"], things: 1 })).toEqual(["a fox"]);
+  await expect(trained({ groups: ["animals", "foods"] })).rejects.toThrow(
+    `The data set ${folder} has no pictures of: foods. Name groups that its "group" column lists`,
+  );
+  await expect(trained({ styles: ["noto", "emojione"] })).rejects.toThrow(
+    `The data set ${folder} has no pictures of: emojione. Name styles that its "style" column lists`,
   );
 });

@@ -46,6 +46,7 @@ export type DatasetChoice = Pick<ResolvedConfig["dataset"], "folder" | "things" 
   Partial<
     Pick<
       ResolvedConfig["dataset"],
+      | "groups"
       | "heldoutShare"
       | "revision"
       | "layout"
@@ -77,28 +78,31 @@ const textColumn = (entry: DatasetEntry, name: string): string | undefined => {
   return typeof value === "string" && value.trim() !== "" ? value : undefined;
 };
 
-function chooseEntries(config: DatasetChoice, { entries, location }: Dataset): DatasetEntry[] {
-  const { things, styles } = config;
-  const all = [...new Set(entries.flatMap((e) => textColumn(e, "thing") ?? []))].sort();
-  const chosen =
-    things === null
-      ? undefined
-      : things === "demo"
-        ? DEMO_THINGS
-        : typeof things === "number"
-          ? all.slice(0, things)
-          : things;
-  const unknown = chosen?.filter((thing) => !all.includes(thing)) ?? [];
+/** The entries whose column has one of the chosen values. Throws if there are no pictures of one; a number chooses the first values. */
+function chooseBy(
+  column: "thing" | "group" | "style",
+  chosen: readonly string[] | number | null,
+  entries: readonly DatasetEntry[],
+  location: string,
+): readonly DatasetEntry[] {
+  if (chosen === null) return entries;
+  const known = [...new Set(entries.flatMap((entry) => textColumn(entry, column) ?? []))].sort();
+  const values = typeof chosen === "number" ? known.slice(0, chosen) : chosen;
+  const unknown = values.filter((value) => !known.includes(value));
   if (unknown.length > 0) {
     throw new DatasetError(
-      `The data set ${location} has no pictures of: ${unknown.join(", ")}. Name things that its "thing" column lists`,
+      `The data set ${location} has no pictures of: ${unknown.join(", ")}. Name ${column}s that its "${column}" column lists`,
     );
   }
-  return entries.filter(
-    (entry) =>
-      (chosen === undefined || chosen.includes(textColumn(entry, "thing") ?? "")) &&
-      (styles === null || styles.includes(textColumn(entry, "style") ?? "")),
-  );
+  return entries.filter((entry) => values.includes(textColumn(entry, column) ?? ""));
+}
+
+function chooseEntries(config: DatasetChoice, dataset: Dataset): readonly DatasetEntry[] {
+  const { groups = null, styles } = config;
+  const things = config.things === "demo" ? DEMO_THINGS : config.things;
+  const inGroups = chooseBy("group", groups, dataset.entries, dataset.location);
+  const ofThings = chooseBy("thing", things, inGroups, dataset.location);
+  return chooseBy("style", styles, ofThings, dataset.location);
 }
 
 function severalCaptions(entry: DatasetEntry): Pick<Example, "shortCaptions"> {
@@ -173,7 +177,7 @@ export async function loadTrainingData(config: DatasetChoice): Promise<TrainingD
   const train = entries.filter((entry) => !isKept(entry)).map(own);
   if (train.length === 0) {
     throw new DatasetError(
-      `Nothing to train on is left in ${dataset.location} (${dataset.captioned} captioned pictures) after choosing things and styles and holding pictures out${dataset.splits.length > 0 ? `. Its splits: ${describeSplits(dataset.splits)}` : ""}`,
+      `Nothing to train on is left in ${dataset.location} (${dataset.captioned} captioned pictures) after choosing groups, things and styles and holding pictures out${dataset.splits.length > 0 ? `. Its splits: ${describeSplits(dataset.splits)}` : ""}`,
     );
   }
   return {
