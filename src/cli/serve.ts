@@ -8,6 +8,7 @@ import type { EngineSetup, PreviewWay } from "../server/engine/engine-messages.t
 import { type RunningServer, startServer } from "../server/start-server.ts";
 import { Studio } from "../studio/studio.ts";
 import { givenName, modelPlace } from "./drawing/named-place.ts";
+import { pinnedModel } from "./drawing/pinned-model.ts";
 import { ownProgram } from "./own-program.ts";
 import { keepWorking } from "./terminal/output.ts";
 import { say } from "./terminal/talk.ts";
@@ -51,7 +52,7 @@ export async function serveCommand(
       `Expected --api-key or --api-key-file together with --host ${options.host}, which other machines can reach, but received neither`,
     );
   }
-  const setups = setupsOf(places, options);
+  const setups = await setupsOf(places, options);
   keepWorking();
   const log = serverLog(options.logLevel);
   const server = await startServer({
@@ -156,19 +157,23 @@ export function keysOf({
   return [...new Set(keys.filter((key) => key !== ""))];
 }
 
-function setupsOf(places: readonly string[], options: ServeCommandOptions): EngineSetup[] {
-  const models = places.map(modelPlace);
-  const double = models.find(({ name }, i) => models.findIndex((one) => one.name === name) < i);
+async function setupsOf(
+  places: readonly string[],
+  options: ServeCommandOptions,
+): Promise<EngineSetup[]> {
+  const named = places.map(modelPlace);
+  const double = named.find(({ name }, i) => named.findIndex((one) => one.name === name) < i);
   if (double !== undefined) {
     throw new UsageError(
       `Expected models of different names but received ${double.name} twice; give one of them another name: other=${double.place}`,
     );
   }
   const adapters = (options.adapter ?? []).map((text) => {
-    const named = givenName(text);
-    if (named !== undefined) return named;
+    const adapter = givenName(text);
+    if (adapter !== undefined) return adapter;
     throw new UsageError(`Expected name=place for --adapter but received ${text}`);
   });
+  const models = await Promise.all(named.map(pinnedModel));
   const memoryBytes =
     options.modelsMemory === undefined ? undefined : options.modelsMemory * 2 ** 30;
   return options.device.split(",").map((device) => ({

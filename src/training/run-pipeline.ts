@@ -6,11 +6,12 @@ import type { Adapter, AutoencoderKL } from "../models/index.ts";
 import { DiffusionPipeline, PixArtAlphaPipeline, weightsSource } from "../pipelines/index.ts";
 import { T5Tokenizer } from "../text/index.ts";
 import type { Device } from "../torch/index.ts";
-import { openCheckpoint } from "./checkpoints/checkpoint.ts";
+import { Checkpoint, openCheckpoint } from "./checkpoints/checkpoint.ts";
 import { MANIFEST_NAME } from "./contract/checkpoint-manifest.ts";
 import { pretrainedTokenizer } from "./models/models.ts";
 import { RunModelLoader } from "./models/run-model-loader.ts";
 import { stateHash } from "./models/state-hash.ts";
+import { newestDrawable } from "./run-folder/run-checkpoints.ts";
 import { CHECKPOINTS_FOLDER, TOKENIZER_FOLDER } from "./run-folder/run-files.ts";
 import { isRunFolder, readRunConfig } from "./run-folder/run-folder.ts";
 import { samplerOf } from "./stages/sampler.ts";
@@ -58,7 +59,7 @@ export async function pipelineFromRun(
   const models = new Models(config, join(run, CHECKPOINTS_FOLDER), device);
   const { stage, checkpoint } = isCheckpoint
     ? await explicitCheckpoint(config, given)
-    : await newestCheckpoint(config, models, run);
+    : await newestOf(config, run);
   const tokenizer =
     "pretrained" in config.tokenizer
       ? await pretrainedTokenizer(config.tokenizer)
@@ -72,7 +73,9 @@ export async function pipelineFromRun(
     averaged,
   );
   const scheduler = await samplerOf(config, stage);
-  const source = weightsSource(checkpoint.path, async () => stateHash(transformer).slice(0, 10));
+  // Without folders: pictures that record it are given away.
+  const name = [basename(run), stage.name, basename(checkpoint.path)].join("/");
+  const source = weightsSource(name, async () => stateHash(transformer).slice(0, 10));
   const parts = { transformer, controlnet, textEncoder, tokenizer, vae, scheduler };
   const pipe =
     config.base === null
@@ -105,32 +108,26 @@ export async function autoencoderFromRun(path: string): Promise<RunAutoencoder |
   return { vae: await models.autoencoder(), config, stage, checkpoint: checkpoint.path };
 }
 
-type Found = { stage: TextToImageStage; checkpoint: Awaited<ReturnType<typeof openCheckpoint>> };
+interface Found {
+  readonly stage: TextToImageStage;
+  readonly checkpoint: Checkpoint;
+}
 
 async function explicitCheckpoint(config: ResolvedConfig, path: string): Promise<Found> {
   const checkpoint = await openCheckpoint(path);
-  const stage = config.stages.find((s) => s.name === checkpoint.stage);
-  if (stage?.kind !== "text-to-image") {
-    throw new RunError(
-      "ERR_NO_CHECKPOINT",
-      `${path} is a checkpoint of stage "${checkpoint.stage}", which cannot draw from prompts. Name one of a text-to-image stage (next to ${basename(dirname(path))}/)`,
-    );
-  }
-  return { stage, checkpoint };
+  return { stage: drawingStage(config, checkpoint), checkpoint };
 }
 
-async function newestCheckpoint(
-  config: ResolvedConfig,
-  models: RunModelLoader,
-  run: string,
-): Promise<Found> {
-  for (const stage of [...config.stages].reverse()) {
-    if (stage.kind !== "text-to-image") continue;
-    const checkpoint = await models.latest(stage);
-    if (checkpoint !== undefined) return { stage, checkpoint };
-  }
+async function newestOf(config: ResolvedConfig, run: string): Promise<Found> {
+  const checkpoint = new Checkpoint(await newestDrawable(run, config));
+  return { stage: drawingStage(config, checkpoint), checkpoint };
+}
+
+function drawingStage(config: ResolvedConfig, { path, stage: name }: Checkpoint): TextToImageStage {
+  const stage = config.stages.find((s) => s.name === name);
+  if (stage?.kind === "text-to-image") return stage;
   throw new RunError(
     "ERR_NO_CHECKPOINT",
-    `The run ${run} has no checkpoint of a text-to-image stage yet. Train it further`,
+    `${path} is a checkpoint of stage "${name}", which cannot draw from prompts. Name one of a text-to-image stage (next to ${basename(dirname(path))}/)`,
   );
 }

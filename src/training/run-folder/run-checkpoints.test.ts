@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { lineStage } from "../../../test/fixtures/line-stage.ts";
-import { keptCheckpoints } from "./run-checkpoints.ts";
+import { writeMadeCheckpoint, writeMadeRun } from "../../../test/fixtures/made-run.ts";
+import { keptCheckpoints, newestDrawable } from "./run-checkpoints.ts";
+import { readRunConfig } from "./run-folder.ts";
 
 const GOLDEN = fileURLToPath(
   new URL("../../../test/faults/golden/version-1/step-00000007", import.meta.url),
@@ -37,5 +39,17 @@ describe("keptCheckpoints", () => {
     expect(await keptCheckpoints(run, { stages: [lineStage(), lineStage({ name: "b" })] })).toEqual(
       [],
     );
+  });
+});
+
+describe("newestDrawable", () => {
+  it("is the newest that is intact, and an error where there is none", async () => {
+    await writeMadeRun(run, { steps: 3 });
+    await expect(newestDrawable(run, readRunConfig(run))).rejects.toThrow(
+      `The run ${run} has no checkpoint of a text-to-image stage yet. Train it further`,
+    );
+    for (const step of [1, 2]) writeMadeCheckpoint(run, step);
+    appendFileSync(writeMadeCheckpoint(run, 3), "x");
+    expect(await newestDrawable(run, readRunConfig(run))).toMatchObject({ step: 2 });
   });
 });

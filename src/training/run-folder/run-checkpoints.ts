@@ -2,9 +2,12 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ResolvedConfig } from "../../config/index.ts";
+import { RunError } from "../../errors/index.ts";
 import {
   BEST_POINTER_NAME,
+  type CheckpointFolder,
   listCheckpoints,
+  newestCheckpoint,
   readCheckpoint,
   stageCheckpoints,
 } from "../checkpoints/checkpoint-folder.ts";
@@ -53,6 +56,26 @@ export async function keptCheckpoints(
     }
   }
   return all;
+}
+
+/**
+ * The newest intact checkpoint of a run that can draw from prompts: of the last text-to-image stage that has any. Throws RunError if
+ * there is none.
+ */
+export async function newestDrawable(
+  run: string,
+  { stages }: Pick<ResolvedConfig, "stages">,
+): Promise<CheckpointFolder> {
+  for (const { kind, name } of stages.toReversed()) {
+    if (kind !== "text-to-image") continue;
+    const root = stageCheckpoints(join(run, CHECKPOINTS_FOLDER), name);
+    const checkpoint = await newestCheckpoint(root);
+    if (checkpoint !== undefined) return checkpoint;
+  }
+  throw new RunError(
+    "ERR_NO_CHECKPOINT",
+    `The run ${run} has no checkpoint of a text-to-image stage yet. Train it further`,
+  );
 }
 
 const markOf = ({ run, createdAt, files }: CheckpointManifest): string =>
