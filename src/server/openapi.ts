@@ -30,7 +30,7 @@ const ERRORS: Readonly<Record<number, string>> = {
   415: "Neither JSON nor a form",
   429: "The queue is full: Retry-After says when to try again",
   500: "It could not be drawn, after two tries",
-  503: "Models are being loaded, or the server is shutting down",
+  503: "Models are being loaded or can't be loaded again, or the server is shutting down",
 };
 
 const errors = (...statuses: readonly number[]): Responses =>
@@ -72,13 +72,13 @@ export function openApiDocument(version: string): Document {
     {
       method: "get",
       path: "/health",
-      summary: "Whether the server is running",
+      summary: "Whether the server is running, and can draw or is about to",
       responses: {
         200: {
           description: "It is running",
           content: json(z.object({ status: z.literal("alive"), version: z.string() })),
         },
-        ...errors(403),
+        ...errors(403, 503),
       },
     },
     {

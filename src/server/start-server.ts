@@ -7,7 +7,7 @@ import { type AppExtension, createApp } from "./app.ts";
 import type { EngineSetup, HeldMemory, ModelFacts } from "./engine/engine-messages.ts";
 import { EngineProcess } from "./engine/engine-process.ts";
 import { type ModelCatalog, ModelLoader } from "./engine/model-catalog.ts";
-import { ApiError } from "./http/api-error.ts";
+import { ApiError, engineUnavailable } from "./http/api-error.ts";
 import { answerBrokenRequest } from "./http/broken-request.ts";
 import type { GuardOptions } from "./http/guard.ts";
 import { Keys } from "./http/keys.ts";
@@ -95,6 +95,10 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
         metrics.restarts.inc();
         held.delete(index);
         log.error({ ...about, how }, "the process that draws has ended; another is started");
+      },
+      onLost: (reason) => {
+        log.error({ ...about, reason }, "the process that draws can't be started again");
+        if (engines.every(({ isLost }) => isLost)) dispatcher.failAll(engineUnavailable());
       },
       onLine: (line) => log.info({ ...about, line }, "engine"),
       onMemory: (memory) => void held.set(index, memory),

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ErrorBody } from "../../src/server/http/api-error.ts";
 import type { RunningServer } from "../../src/server/start-server.ts";
@@ -92,6 +95,37 @@ describe("a process that ends while it draws", () => {
     ]);
     expect(await codeOf(bad)).toBe("out_of_memory");
     expect(good?.status).toBe(200);
+  });
+});
+
+describe("a process that can't be started again", () => {
+  const folder = mkdtempSync(join(tmpdir(), "pixart-lost-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it("keeps nobody waiting, says so to monitors, and draws again once its model is back", async () => {
+    const model = join(folder, "model");
+    writeFileSync(model, "");
+    const lines: string[] = [];
+    const server = await startTestServer({ models: [{ name: "one", place: model }], lines });
+    const status = async (path: string): Promise<number> =>
+      (await fetch(`${server.url}${path}`)).status;
+    try {
+      const drawing = post(server, { prompt: "a", steps: 100 });
+      await vi.waitFor(() => expect(server.context.dispatcher.pictures).toBe(1));
+      rmSync(model);
+      process.kill(server.context.engines[0]?.pid ?? 0, "SIGKILL");
+      expect(await codeOf(await drawing)).toBe("engine_unavailable");
+      const late = await post(server, { prompt: "a", steps: 1 });
+      expect([late.status, await codeOf(late)]).toEqual([503, "engine_unavailable"]);
+      expect([await status("/health"), await status("/ready")]).toEqual([503, 503]);
+      expect(lines.join()).toContain(`Expected a model but received ${model}`);
+      writeFileSync(model, "");
+      await vi.waitFor(async () => expect(await status("/ready")).toBe(200), 20_000);
+      expect(await status("/health")).toBe(200);
+      expect((await post(server, { prompt: "a", steps: 1 })).status).toBe(200);
+    } finally {
+      await server.stop(0);
+    }
   });
 });
 

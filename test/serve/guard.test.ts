@@ -103,6 +103,28 @@ describe("a foreign page", () => {
     ).toBe(403);
   });
 
+  it("shows and links to a picture whose name it was given, and reads none", async () => {
+    const sent = JSON.stringify({ prompt: "a", steps: 1, response_format: "url" });
+    const answer = await ask(open, "/v1/images/generations", {
+      method: "POST",
+      headers: json,
+      body: sent,
+    });
+    const { url } = (JSON.parse(answer.text) as { data: { url: string }[] }).data[0] ?? { url: "" };
+    const { pathname } = new URL(url);
+    for (const mode of ["no-cors", "navigate"]) {
+      const headers = { "sec-fetch-site": "cross-site", "sec-fetch-mode": mode };
+      const shown = await ask(open, pathname, { headers });
+      expect([shown.status, shown.headers["cross-origin-resource-policy"]]).toEqual([
+        200,
+        "cross-origin",
+      ]);
+      expect(shown.headers).not.toHaveProperty("access-control-allow-origin");
+    }
+    const headers = { origin: "https://evil.example" };
+    expect((await ask(open, pathname, { headers })).status).toBe(403);
+  });
+
   it("opens the first page by a link", async () => {
     const headers = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" };
     expect((await ask(open, "/", { headers })).status).toBe(302);

@@ -160,12 +160,15 @@ describe("who hangs up", () => {
     expect(performance.now() - start).toBeLessThan(1000);
   });
 
-  it("gets nothing drawn who has left before it is queued", async () => {
+  it.each([
+    ["for its pictures", {}],
+    ["to be told its job", { prefer: "respond-async" }],
+  ])("gets nothing drawn who has left before it is queued, waiting %s", async (_what, more) => {
     const app = createApp(server.context);
     const body = JSON.stringify({ prompt: "a", steps: 200 });
     const { host } = new URL(server.url);
     const signal = AbortSignal.abort();
-    const request = { method: "POST", headers: { ...headers, host }, body, signal };
+    const request = { method: "POST", headers: { ...headers, ...more, host }, body, signal };
     const answer = await app.request("/v1/images/generations", request, {
       incoming: { socket: {} },
     });

@@ -7,8 +7,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { RgbImage } from "../../src/images/index.ts";
 import type { CheckState, RunLine } from "../../src/studio/api-types.ts";
@@ -261,6 +263,29 @@ describe("a session", () => {
       204,
       expect.stringContaining("Max-Age=0"),
     ]);
+  });
+
+  it("of callers who send slowly, or much, takes no room from those with a key", async () => {
+    const headers = { "content-type": "application/json", "transfer-encoding": "chunked" };
+    const { hostname: host, port } = new URL(studio.server.url);
+    const slow = Array.from({ length: 12 }, () => {
+      const sent = request({ host, port, path: "/api/session", method: "POST", headers });
+      sent.on("error", () => {});
+      sent.write("{");
+      return sent;
+    });
+    await vi.waitFor(async () => {
+      const sockets = slow.map(({ socket }) => socket?.bytesWritten ?? 0);
+      expect(Math.min(...sockets)).toBeGreaterThan(0);
+    });
+    await sleep(200); // the server has begun to read them
+    const checked = await studio.post("/api/data/check", { folder: join(folder, "nowhere") });
+    expect(checked.status).toBe(404);
+    await begin(VIEW_KEY);
+    for (const sent of slow) sent.destroy();
+    const large = JSON.stringify({ key: "x".repeat(100_000) });
+    const { status } = await studio.ask("/api/session", { method: "POST", headers, body: large });
+    expect(status).toBe(413);
   });
 
   it("is refused for no key of this server", async () => {

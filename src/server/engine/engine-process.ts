@@ -61,6 +61,8 @@ export interface EngineProcessOptions {
   readonly onModel?: (facts: ModelFacts) => void;
   /** Called for restarts, lines on the process's stderr, and its memory. */
   readonly onRestart?: (code: string) => void;
+  /** Called when several restarts in a row have failed: see {@link EngineProcess.isLost}. */
+  readonly onLost?: (reason: string) => void;
   readonly onLine?: (line: string) => void;
   readonly onMemory?: (held: HeldMemory) => void;
   /** Interval at which it is checked for hanging: see {@link HangWatch}. */
@@ -69,6 +71,9 @@ export interface EngineProcessOptions {
 
 const FIRST_BACK_OFF_MS = 100;
 const MOST_BACK_OFF_MS = 10_000;
+
+/** Restarts that may fail in a row before nobody should wait for the next. */
+const MOST_FAILED_STARTS = 3;
 
 /** How long a killed process may take to end before it is given up: one that waits for a driver can't be killed. */
 const END_MS = 10_000;
@@ -103,6 +108,9 @@ export class EngineProcess {
   #backOff = FIRST_BACK_OFF_MS;
   #restart: NodeJS.Timeout | undefined;
   #refused: ((error: Error) => void) | undefined;
+  /** Why the current process does not start, and how many in a row have not. */
+  #refusal: string | undefined;
+  #failedStarts = 0;
   /** Facts about models that were loaded and measured. */
   readonly #known = new Map<string, ModelFacts>();
   /** Models in addition to those of the set-up, by the names they were requested by. */
@@ -132,6 +140,11 @@ export class EngineProcess {
 
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /** Whether it ended and can't be restarted: its model or its device is gone. It is tried again all the same. */
+  get isLost(): boolean {
+    return this.#failedStarts >= MOST_FAILED_STARTS;
   }
 
   get pid(): number | undefined {
@@ -251,6 +264,7 @@ export class EngineProcess {
 
   /** The process is gone: fails its orders, and starts another process unless it should stay ended. */
   #ended(how: string): void {
+    const hadStarted = this.#isReady;
     this.#isReady = false;
     this.#child = undefined;
     const message = `The process that draws has ended (${how})`;
@@ -268,6 +282,9 @@ export class EngineProcess {
     }
     if (this.#isStopped) return;
     this.#options.onRestart?.(how);
+    if (!hadStarted && ++this.#failedStarts === MOST_FAILED_STARTS)
+      this.#options.onLost?.(this.#refusal ?? how);
+    this.#refusal = undefined;
     this.#restart = setTimeout(() => this.#launch(this.#options.onReady), this.#backOff);
     this.#backOff = Math.min(2 * this.#backOff, MOST_BACK_OFF_MS);
   }
@@ -291,6 +308,7 @@ export class EngineProcess {
         break;
       case "ready":
         this.#isReady = true;
+        this.#failedStarts = 0;
         // Those that were asked for while there was no process.
         for (const name of this.#loading.keys()) {
           const model = this.#added.get(name);
@@ -302,6 +320,7 @@ export class EngineProcess {
         this.#isStopped = this.#refused !== undefined;
         this.#refused?.(new EngineLostError(message.message));
         this.#refused = undefined;
+        this.#refusal = message.message;
         this.#options.onLine?.(message.message);
         this.#child?.kill("SIGKILL");
         break;

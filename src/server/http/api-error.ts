@@ -68,6 +68,15 @@ export const shuttingDown = (): ApiError =>
 export const modelLoading = (): ApiError =>
   new ApiError(503, "model_loading", "The models are being loaded", { retryAfter: 2 });
 
+/** The answer of a server whose drawing processes have all ended and can't be restarted. */
+export const engineUnavailable = (): ApiError =>
+  new ApiError(
+    503,
+    "engine_unavailable",
+    "Nothing can be drawn: the model or its device is gone; the server's log says what is missing",
+    { retryAfter: 30 },
+  );
+
 /** The body of every error answer. */
 export interface ErrorBody {
   readonly error: {

@@ -20,6 +20,8 @@ export interface GuardOptions {
 
 /** Only these may be opened from another site, by a link. */
 const LINKED: ReadonlySet<string> = new Set(["/", "/docs"]);
+/** Pictures under names that can't be guessed: whoever was given one may link to it and show it. */
+const FILES = "/files/";
 const OWN_SITES: ReadonlySet<string> = new Set(["none", "same-origin"]);
 /** The methods that change nothing. */
 export const READS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -51,7 +53,7 @@ export function guard(
     );
   }
   const site = header("sec-fetch-site");
-  const isLink = method === "GET" && (LINKED.has(path) || isPage(path));
+  const isLink = method === "GET" && (LINKED.has(path) || path.startsWith(FILES) || isPage(path));
   if (site !== undefined && !OWN_SITES.has(site) && !isAllowed && !isLink) {
     throw new ApiError(403, "forbidden_origin", "Expected a request from this server's own pages");
   }

@@ -4,48 +4,75 @@ import { ApiError } from "./api-error.ts";
 const MOST_BODY_BYTES = 36 * 2 ** 20;
 const MOST_FORM_PARTS = 64;
 
-const tooLarge = (): ApiError =>
+/** Largest body without a picture, such as a key. */
+const MOST_SMALL_BYTES = 64 * 2 ** 10;
+
+const tooLarge = (most: number): ApiError =>
   new ApiError(
     413,
     "body_too_large",
-    `Expected a body of at most ${MOST_BODY_BYTES / 2 ** 20} MB, enough for a picture of 25 MB`,
+    most === MOST_BODY_BYTES
+      ? `Expected a body of at most ${most / 2 ** 20} MB, enough for a picture of 25 MB`
+      : `Expected a body of at most ${most / 2 ** 10} kB`,
   );
 
-/** Limit of all bodies read at the same time. */
+/** Limit of all bodies read at the same time, without small ones. */
 const MOST_BYTES_AT_ONCE = 8 * MOST_BODY_BYTES;
 let atOnce = 0;
 
-/** A body's bytes. Throws an ApiError for one that is too large, by its declared length before anything is read. */
-async function bytesOf(request: Request): Promise<Buffer> {
-  const declared = Number(request.headers.get("content-length") ?? MOST_BODY_BYTES);
-  if (declared > MOST_BODY_BYTES) throw tooLarge();
-  if (atOnce + declared > MOST_BYTES_AT_ONCE) {
+/** Takes bytes from that limit. Throws an ApiError if too few are left. */
+function reserve(bytes: number): void {
+  if (atOnce + bytes > MOST_BYTES_AT_ONCE) {
     throw new ApiError(429, "too_many_bodies", "Too many large requests at once", {
       retryAfter: 1,
     });
   }
-  atOnce += declared;
+  atOnce += bytes;
+}
+
+/** A body's bytes. Throws an ApiError for one that is too large: by its declared length before anything is read, else as it arrives. */
+async function bytesOf(request: Request): Promise<Buffer> {
+  const length = request.headers.get("content-length");
+  const declared = length === null ? undefined : Number(length);
+  if ((declared ?? 0) > MOST_BODY_BYTES) throw tooLarge(MOST_BODY_BYTES);
+  let reserved = 0;
+  const take = (bytes: number): void => {
+    reserve(bytes);
+    reserved += bytes;
+  };
   try {
-    return await readAll(request);
+    if (declared !== undefined) take(declared);
+    return await readAll(request, MOST_BODY_BYTES, declared === undefined ? take : undefined);
   } finally {
-    atOnce -= declared;
+    atOnce -= reserved;
   }
 }
 
-async function readAll(request: Request): Promise<Buffer> {
+async function readAll(
+  request: Request,
+  most: number,
+  onBytes?: (bytes: number) => void,
+): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let total = 0;
   for await (const chunk of request.body ?? []) {
     total += chunk.byteLength;
-    if (total > MOST_BODY_BYTES) throw tooLarge();
+    if (total > most) throw tooLarge(most);
+    onBytes?.(chunk.byteLength);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
 /** The value of a JSON body. */
-export async function readJson(request: Request): Promise<unknown> {
-  const bytes = await bytesOf(request);
+export const readJson = async (request: Request): Promise<unknown> =>
+  parseJson(await bytesOf(request));
+
+/** The value of a JSON body without pictures. Large bodies elsewhere do not hold it up. */
+export const readSmallJson = async (request: Request): Promise<unknown> =>
+  parseJson(await readAll(request, MOST_SMALL_BYTES));
+
+function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString("utf8"));
   } catch {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { base64Of, type Handover, imagesAnswerOf, jobAnswerOf } from "../answers/answers.ts";
 import { cancelled, streamPictures } from "../answers/stream-pictures.ts";
 import type { App, AppContext } from "../app-types.ts";
-import { modelLoading, shuttingDown } from "../http/api-error.ts";
+import { engineUnavailable, modelLoading, shuttingDown } from "../http/api-error.ts";
 import { requireRoomForStream } from "../http/sse.ts";
 import { Job } from "../jobs/job.ts";
 import type { DrawRequest, Endpoint } from "../requests/draw-request.ts";
@@ -26,9 +26,10 @@ export function addImageRoutes(app: App, server: ServerContext): void {
   app.post("/v1/images/edits", draw("image_edit", readEdit));
 }
 
-/** Throws while models are loading, and once the server is shutting down. */
-function requireServing({ models, firstModel, loader, isDraining }: ServerContext): void {
+/** Throws while models are loading, where they can't be loaded again, and once the server is shutting down. */
+function requireServing({ models, firstModel, loader, engines, isDraining }: ServerContext): void {
   if (isDraining()) throw shuttingDown();
+  if (engines.every(({ isLost }) => isLost)) throw engineUnavailable();
   if (loader === undefined && !models().has(firstModel)) throw modelLoading();
 }
 
@@ -42,7 +43,7 @@ async function answer(
   const client = c.get("client");
   const isAsync = /(^|[,;\s])respond-async\b/i.test(c.req.header("prefer") ?? "");
   if (request.isStreamed && !isAsync) requireRoomForStream();
-  if (!isAsync && signal.aborted) throw cancelled();
+  if (signal.aborted) throw cancelled(); // nobody would learn of the job
   dispatcher.requireRoom(client, request.count);
   const job = new Job(client, request);
   running.set(job.id, job);

@@ -1,14 +1,21 @@
 import type { App } from "../app-types.ts";
-import { ApiError, modelLoading, shuttingDown } from "../http/api-error.ts";
+import { ApiError, engineUnavailable, modelLoading, shuttingDown } from "../http/api-error.ts";
 import { KEPT } from "../jobs/result-store.ts";
 import { MEDIA_TYPES } from "../pictures/encode-picture.ts";
 import type { ServerContext } from "../server-context.ts";
 
 /** Adds the endpoints for load balancers, monitors and picture URLs. */
 export function addStateRoutes(app: App, server: ServerContext): void {
-  app.get("/health", (c) => c.json({ status: "alive", version: server.version }));
+  const requireEngine = (): void => {
+    if (server.engines.every(({ isLost }) => isLost)) throw engineUnavailable();
+  };
+  app.get("/health", (c) => {
+    requireEngine();
+    return c.json({ status: "alive", version: server.version });
+  });
   app.get("/ready", (c) => {
     if (server.isDraining()) throw shuttingDown();
+    requireEngine();
     if (server.loader === undefined && !server.engines.some(({ isReady }) => isReady))
       throw modelLoading();
     return c.json({ status: "ready", models: [...server.models().keys()] });
@@ -29,6 +36,7 @@ export function addStateRoutes(app: App, server: ServerContext): void {
       "content-type": MEDIA_TYPES[file.format],
       "content-disposition": "inline",
       "cache-control": "private, max-age=3600, immutable",
+      "cross-origin-resource-policy": "cross-origin",
     });
   });
 }

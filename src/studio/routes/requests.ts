@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { AppContext } from "../../server/app-types.ts";
 import { ApiError, shuttingDown } from "../../server/http/api-error.ts";
 import { checkBody } from "../../server/http/check-body.ts";
-import { readJson } from "../../server/http/read-body.ts";
+import { readSmallJson } from "../../server/http/read-body.ts";
 import type { SessionState } from "../api-types.ts";
 import type { StudioContext } from "../studio-context.ts";
 
@@ -11,7 +11,7 @@ export async function bodyOf<S extends z.ZodObject>(
   c: AppContext,
   schema: S,
 ): Promise<z.output<S>> {
-  return checkBody(schema, await readJson(c.req.raw), false).body;
+  return checkBody(schema, await readSmallJson(c.req.raw), false).body;
 }
 
 /** What the holder of a key may do; `hasFullAccess` is false for a view key. */
