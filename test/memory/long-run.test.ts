@@ -6,7 +6,7 @@ import { afterAll, expect, it } from "vitest";
 import { configFromJson } from "../../src/config/index.ts";
 import { UnreadableLimit } from "../../src/data/unreadable-limit.ts";
 import { PixArtAlphaPipeline } from "../../src/pipelines/index.ts";
-import { DPMSolverMultistepScheduler } from "../../src/schedulers/index.ts";
+import { DPMSolverMultistepScheduler, NoiseSchedule } from "../../src/schedulers/index.ts";
 import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { loadTrainingData } from "../../src/training/dataset/training-data.ts";
@@ -66,6 +66,7 @@ it(`${STEPS} training steps and ${PICTURES} pictures leave memory as it was afte
     latents: { train: await latentsOf(data.train), heldout: await latentsOf(data.heldout) },
     captions: new LiveCaptions(textEncoder, tokenizer, 32),
     prepare: prepareCaption,
+    noise: NoiseSchedule.linear(),
     scheduler,
     examples,
     config,

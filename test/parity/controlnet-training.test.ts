@@ -10,6 +10,7 @@ import {
   PixArtControlNetTransformerModel,
 } from "../../src/models/index.ts";
 import { publishControlNet } from "../../src/pipelines/published/publish.ts";
+import { NoiseSchedule } from "../../src/schedulers/index.ts";
 import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { SampleOrder, SampleRng } from "../../src/training/contract/sample-rng.ts";
@@ -107,6 +108,7 @@ async function train() {
     latents: { train: latents, heldout: latents },
     captions,
     prepare: prepareCaption,
+    noise: NoiseSchedule.linear(),
     scheduler: samplerFor(stage.loss),
     examples: { train: examples, heldout: [] },
     config,

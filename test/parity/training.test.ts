@@ -12,6 +12,7 @@ import {
 import { UnreadableLimit } from "../../src/data/unreadable-limit.ts";
 import { freePort } from "../../src/distributed/free-port.ts";
 import { T5EncoderModel } from "../../src/models/index.ts";
+import { NoiseSchedule } from "../../src/schedulers/index.ts";
 import { prepareCaption, T5Tokenizer } from "../../src/text/index.ts";
 import * as torch from "../../src/torch/index.ts";
 import { SampleOrder, SampleRng } from "../../src/training/contract/sample-rng.ts";
@@ -156,6 +157,7 @@ async function trained(
     latents: { train: latents, heldout: latents },
     captions,
     prepare: prepareCaption,
+    noise: NoiseSchedule.linear(),
     scheduler: samplerFor(stage.loss),
     examples: { train, heldout: [] },
     config,

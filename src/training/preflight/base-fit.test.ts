@@ -81,6 +81,27 @@ it("keeps a target that is given and fits, and lists all that do not", async () 
   );
 });
 
+it("takes a base of other noise levels, and lists what can't be trained with them", async () => {
+  const zero = { prediction_type: "v_prediction", rescale_betas_zero_snr: true };
+  const cosine = { prediction_type: "epsilon", beta_schedule: "scaled_linear" };
+  expect(await lossOf(config(baseWith("zero", zero, {})))).toEqual(["v"]);
+  expect(await lossOf(config(baseWith("scaled", cosine, { out_channels: 4 })))).toEqual([
+    "epsilon",
+  ]);
+  const odd = baseWith(
+    "odd",
+    { ...zero, prediction_type: "epsilon", num_train_timesteps: 500 },
+    {},
+  );
+  await expect(fitToBase(config(odd, { consistency: {}, adapter: { type: "lora" } }))).rejects.toThrow(
+    [
+      `Expected a base of 1000 training timesteps but received ${odd}, whose scheduler has 500`,
+      `Expected a base that predicts v_prediction, because the scheduler of ${odd} has rescale_betas_zero_snr: its last timestep holds no picture, but received one that predicts epsilon`,
+      `Expected no consistency for stage "finetune", because the scheduler of ${odd} has rescale_betas_zero_snr: its last timestep holds no picture to distil`,
+    ].join("\n"),
+  );
+});
+
 it.each([
   [64, undefined],
   [96, undefined],

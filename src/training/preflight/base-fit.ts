@@ -8,6 +8,7 @@ import { readPixArtTransformerConfig } from "../../models/pixart/config.ts";
 import { schedulerFromPretrained } from "../../schedulers/index.ts";
 import { configOf } from "../models/stage-footprint.ts";
 import { predictionType } from "../stages/denoising.ts";
+import { type NoiseFields, noiseFieldsOf } from "../stages/noise-levels.ts";
 
 /** A config fitted to its base models. */
 export interface BaseFit {
@@ -38,9 +39,12 @@ export async function fitToBase(config: ParsedConfig): Promise<BaseFit> {
   const { base, stages } = config;
   const facts = await factsOf(config);
   const draws = stages.some(({ kind }) => kind === "text-to-image");
-  const predicts = base === null || !draws ? undefined : await predictionOf(base);
+  const trained = base === null || !draws ? undefined : await trainedAs(base);
+  const predicts = trained?.predicts;
   const mistakes = [
-    ...(base === null || predicts === undefined ? [] : wrongTargets(config, base, predicts)),
+    ...(base === null || trained === undefined
+      ? []
+      : [...wrongTargets(config, base, trained.predicts), ...wrongNoise(config, base, trained)]),
     ...wrongSides(config, facts),
   ];
   if (mistakes.length > 0) throw new IncompatibleError(mistakes.join("\n"));
@@ -49,10 +53,17 @@ export async function fitToBase(config: ParsedConfig): Promise<BaseFit> {
   return { config: withLossTypes(config, type), warnings: farResolutions(config, facts) };
 }
 
-/** The prediction type of a pipeline's sampler. */
-async function predictionOf(base: string): Promise<string> {
-  const scheduler = await schedulerFromPretrained(base, { subfolder: "scheduler" });
-  return String(scheduler.toConfig().prediction_type ?? "epsilon");
+/** What a pipeline's sampler says about its training. */
+interface TrainedAs {
+  /** The prediction type. */
+  readonly predicts: string;
+  readonly noise: NoiseFields;
+}
+
+async function trainedAs(base: string): Promise<TrainedAs> {
+  using scheduler = await schedulerFromPretrained(base, { subfolder: "scheduler" });
+  const predicts = String(scheduler.toConfig().prediction_type ?? "epsilon");
+  return { predicts, noise: noiseFieldsOf(scheduler) };
 }
 
 /** Side in pixels that a pipeline was trained for. */
@@ -101,6 +112,26 @@ function* wrongTargets(
     const types = predicts === "v_prediction" ? '"v"' : '"epsilon" or "epsilon+vlb"';
     yield `Expected ${types} for loss.type of stage "${stage.name}", because ${base} was trained to predict ${predicts}, but received ${JSON.stringify(type)}`;
   }
+}
+
+/** Timesteps of the embedding's training, and of the bands that losses are reported by. */
+const TIMESTEPS = 1000;
+
+function* wrongNoise(
+  { stages }: ParsedConfig,
+  base: string,
+  { predicts, noise }: TrainedAs,
+): Generator<string> {
+  const { num_train_timesteps: timesteps, rescale_betas_zero_snr: endsInNoise } = noise;
+  if (timesteps !== TIMESTEPS)
+    yield `Expected a base of ${TIMESTEPS} training timesteps but received ${base}, whose scheduler has ${timesteps}`;
+  if (!endsInNoise) return;
+  const reason = `the scheduler of ${base} has rescale_betas_zero_snr: its last timestep holds no picture`;
+  if (predicts === "epsilon")
+    yield `Expected a base that predicts v_prediction, because ${reason}, but received one that predicts epsilon`;
+  for (const stage of stages)
+    if (stage.kind === "text-to-image" && stage.consistency !== null)
+      yield `Expected no consistency for stage "${stage.name}", because ${reason} to distil`;
 }
 
 /** If all models are new, the config's own checks have covered this. */

@@ -1,5 +1,6 @@
 import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
 import type { AutoencoderKL, DiTTransformer2DModel } from "../../models/index.ts";
+import { NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import {
@@ -44,7 +45,7 @@ export class ClassConditionalTask implements StageTask {
   constructor(stage: ClassStage, parts: ClassConditionalParts) {
     this.#parts = parts;
     this.#stage = stage;
-    this.#denoising = new Denoising(stage);
+    this.#denoising = new Denoising(stage, NoiseSchedule.linear());
     this.models = new Map([["transformer", parts.dit]]);
     this.groups = [{ parameters: prefixed("transformer", parts.dit) }];
     this.idle = parts.latents.train.isCached ? parts.vae.parameters() : [];

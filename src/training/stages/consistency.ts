@@ -1,5 +1,5 @@
 import type { ResolvedStage } from "../../config/index.ts";
-import { NoiseSchedule } from "../../schedulers/index.ts";
+import type { NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { SampleRng } from "../contract/sample-rng.ts";
 import type { StageLoss } from "../contract/stage-task.ts";
@@ -19,12 +19,17 @@ export interface ConsistencyNetworks {
 
 /** Latent consistency distillation of a stage: draws a solver step per sample and computes the loss. */
 export class Consistency {
-  readonly #schedule = NoiseSchedule.linear();
+  readonly #schedule: NoiseSchedule;
   readonly #stage: Stage;
   readonly #options: NonNullable<Stage["consistency"]>;
 
-  constructor(stage: Stage, options: NonNullable<Stage["consistency"]>) {
+  constructor(
+    stage: Stage,
+    options: NonNullable<Stage["consistency"]>,
+    schedule: NoiseSchedule,
+  ) {
     this.#stage = stage;
+    this.#schedule = schedule;
     this.#options = options;
   }
 

@@ -31,7 +31,7 @@ function denoise(stage: DiffusionStage, weights?: readonly number[]): Seen {
   draws.uniform(); // which captions are dropped
   const original = torch.randn(shape, { generator: torch.generator(2) });
   let seen: Pick<Seen, "timesteps" | "noisy"> = { timesteps: [], noisy: original };
-  const loss = new Denoising(stage).loss(
+  const loss = new Denoising(stage, NoiseSchedule.linear()).loss(
     original,
     draws,
     (noisy, timesteps) => {

@@ -1,6 +1,6 @@
 import type { ResolvedStage } from "../../config/index.ts";
 import { expected } from "../../errors/index.ts";
-import { DPMSolverMultistepScheduler, NoiseSchedule } from "../../schedulers/index.ts";
+import { DPMSolverMultistepScheduler, type NoiseSchedule } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import * as torch from "../../torch/index.ts";
 import type { SampleRng } from "../contract/sample-rng.ts";
@@ -26,11 +26,12 @@ export const samplerFor = (loss: LossConfig): DPMSolverMultistepScheduler =>
 
 /** Common to both kinds of diffusion stage: adds noise to a batch of latents, runs the model and computes the loss. */
 export class Denoising {
-  readonly #schedule = NoiseSchedule.linear();
+  readonly #schedule: NoiseSchedule;
   readonly #stage: DiffusionStage;
 
-  constructor(stage: DiffusionStage) {
+  constructor(stage: DiffusionStage, schedule: NoiseSchedule) {
     this.#stage = stage;
+    this.#schedule = schedule;
   }
 
   /**

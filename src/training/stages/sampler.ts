@@ -1,6 +1,7 @@
 import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
 import { LCMScheduler, type Scheduler, schedulerFromPretrained } from "../../schedulers/index.ts";
 import { predictionType, samplerFor } from "./denoising.ts";
+import { type NoiseFields, noiseFieldsFor } from "./noise-levels.ts";
 
 type Stage = ResolvedStage<"text-to-image">;
 
@@ -9,7 +10,8 @@ export async function samplerOf(
   { base }: ResolvedConfig,
   { loss, consistency }: Stage,
 ): Promise<Scheduler> {
-  if (consistency !== null) return consistencySampler(loss, consistency);
+  if (consistency !== null)
+    return consistencySampler(loss, consistency, await noiseFieldsFor(base));
   return base === null
     ? samplerFor(loss)
     : schedulerFromPretrained(base, { subfolder: "scheduler" });
@@ -18,11 +20,10 @@ export async function samplerOf(
 const consistencySampler = (
   { type }: Stage["loss"],
   { solverSteps }: NonNullable<Stage["consistency"]>,
+  noise: NoiseFields,
 ): Scheduler =>
   LCMScheduler.fromConfig({
-    beta_start: 1e-4,
-    beta_end: 0.02,
-    beta_schedule: "linear",
+    ...noise,
     original_inference_steps: solverSteps,
     prediction_type: predictionType(type),
   });

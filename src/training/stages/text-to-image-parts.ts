@@ -6,7 +6,7 @@ import type {
   PixArtTransformer2DModel,
   T5EncoderModel,
 } from "../../models/index.ts";
-import type { Scheduler } from "../../schedulers/index.ts";
+import type { NoiseSchedule, Scheduler } from "../../schedulers/index.ts";
 import type { T5Tokenizer } from "../../text/index.ts";
 import type { Split } from "../contract/stage-task.ts";
 import type { Example } from "../dataset/training-data.ts";
@@ -41,6 +41,8 @@ export interface TextToImageParts {
   readonly captions: Captions;
   /** Prepares a caption for encoding. */
   readonly prepare: (caption: string) => string;
+  /** How much noise each timestep holds. */
+  readonly noise: NoiseSchedule;
   /** The sampler of the samples. */
   readonly scheduler: Scheduler;
   readonly examples: Readonly<Record<Split, readonly Example[]>>;

@@ -55,12 +55,13 @@ export class TextToImageTask implements StageTask {
   readonly #controlled: PixArtControlNetTransformerModel | undefined;
 
   constructor(stage: TextToImageStage, parts: TextToImageParts) {
-    const { transformer, control, textEncoder, examples, latents } = parts;
+    const { transformer, control, textEncoder, examples, latents, noise } = parts;
     this.#stage = stage;
     this.#parts = parts;
-    this.#denoising = new Denoising(stage);
+    this.#denoising = new Denoising(stage, noise);
     const { consistency } = stage;
-    this.#consistency = consistency === null ? undefined : new Consistency(stage, consistency);
+    this.#consistency =
+      consistency === null ? undefined : new Consistency(stage, consistency, noise);
     this.#controlled =
       control && new PixArtControlNetTransformerModel(transformer, control.controlnet);
     const trained = trainedPart({ ...parts, controlnet: control?.controlnet });
