@@ -55,10 +55,46 @@ describe("findPlace", () => {
       SLURM_STEP_NUM_TASKS: "4",
       SLURM_STEP_NUM_NODES: "2",
       SLURM_STEP_NODELIST: "gpu[07,09]",
+      SLURM_STEP_TASKS_PER_NODE: "2(x2)",
+      SLURM_NODEID: "1",
     };
-    const place = { rank: 3, size: 4, localRank: 1, masterAddress: "gpu07", masterPort: 29500 };
+    const place = {
+      ...{ rank: 3, size: 4, localRank: 1, localSize: 2 },
+      ...{ masterAddress: "gpu07", masterPort: 29500 },
+    };
     expect(findPlace("slurm", env)).toMatchObject(place);
     expect(findPlace(undefined, env)).toMatchObject(place);
+  });
+
+  it.each([
+    ["8(x2),4", "0", 8],
+    ["8(x2),4", "2", 4],
+    ["4", "0", 4],
+    ["4", "7", 1],
+    ["", "0", 1],
+  ])(
+    "counts the tasks of a node of Slurm's %j, the one of index %s, as %i",
+    (tasks, node, count) => {
+      const env = {
+        ...{ SLURM_PROCID: "0", SLURM_STEP_NUM_TASKS: "20", SLURM_STEP_NODELIST: "a,b,c" },
+        ...{ SLURM_STEP_TASKS_PER_NODE: tasks, SLURM_NODEID: node },
+      };
+      expect(findPlace("slurm", env)).toMatchObject({ localSize: count });
+    },
+  );
+
+  it("takes mpirun's ranks inside a job of Slurm, and srun's where both name the same", () => {
+    const batch = { SLURM_PROCID: "0", SLURM_NTASKS: "8", SLURM_NNODES: "2" };
+    const mpi = { OMPI_COMM_WORLD_RANK: "5", OMPI_COMM_WORLD_SIZE: "8", MASTER_ADDR: "node1" };
+    expect(findPlace(undefined, { ...batch, ...mpi })).toMatchObject({ rank: 5, size: 8 });
+    // On the other machines, Open MPI starts one daemon each with srun.
+    const daemon = { ...batch, SLURM_PROCID: "1", SLURM_STEP_NUM_TASKS: "2" };
+    expect(findPlace(undefined, { ...daemon, ...mpi })).toMatchObject({ rank: 5, size: 8 });
+    const both = {
+      ...{ SLURM_PROCID: "5", SLURM_STEP_NUM_TASKS: "8", SLURM_STEP_NODELIST: "node[1-2]" },
+      ...{ PMI_RANK: "5", PMI_SIZE: "8" },
+    };
+    expect(findPlace(undefined, both)).toMatchObject({ rank: 5, size: 8, masterAddress: "node1" });
   });
 
   it("takes mpirun's processes of one machine to loopback", () => {
@@ -77,15 +113,17 @@ describe("findPlace", () => {
   it("leaves a process alone that nobody started with others", () => {
     expect(findPlace(undefined, {})).toBeUndefined();
     expect(findPlace("pytorch", {})).toBeUndefined();
-    // A batch script of a job with four tasks, before srun.
-    expect(findPlace(undefined, { SLURM_PROCID: "0", SLURM_NTASKS: "1" })).toBeUndefined();
+    // A batch script of a job with four tasks, before and after srun.
+    const batch = { SLURM_PROCID: "0", SLURM_NTASKS: "4", SLURM_NNODES: "1" };
+    expect(findPlace(undefined, batch)).toBeUndefined();
+    expect(() => findPlace("slurm", batch)).toThrow("Start the command with srun");
   });
 
   it.each([
     [
       "slurm",
       {},
-      "Expected the variables of --launcher slurm (SLURM_PROCID, SLURM_STEP_NUM_TASKS or SLURM_NTASKS) but they are not set. Start the command with srun",
+      "Expected the variables of --launcher slurm (SLURM_PROCID, SLURM_STEP_NUM_TASKS) but they are not set. Start the command with srun",
     ],
     ["mpi", {}, "Start the command with mpirun"],
     [

@@ -29,6 +29,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const DEFAULT_PORT = 29500;
 const HIGHEST_PORT = 65_535;
+/** More than any cluster has. */
+const MOST_NODES = 100_000;
 
 /** The environment variables by which each launcher identifies a process. */
 const VARIABLES = {
@@ -40,9 +42,10 @@ const VARIABLES = {
   },
   slurm: {
     rank: ["SLURM_PROCID"],
-    size: ["SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"],
+    // Of srun's step. SLURM_NTASKS is the job's, and a batch script has it too, with a rank of 0.
+    size: ["SLURM_STEP_NUM_TASKS"],
     localRank: ["SLURM_LOCALID"],
-    localSize: ["SLURM_NTASKS_PER_NODE"],
+    localSize: [], // see tasksOfNode()
   },
   mpi: {
     rank: ["OMPI_COMM_WORLD_RANK", "PMI_RANK"],
@@ -62,7 +65,8 @@ export function findPlace(launcher: Launcher | undefined, env: Environment): Pla
   const found = (Object.keys(VARIABLES) as (keyof typeof VARIABLES)[]).filter((name) =>
     isStartedBy(name, env),
   );
-  const name = launcher ?? found.find((each) => sizeOf(each, env) > 1);
+  const several = found.filter((each) => sizeOf(each, env) > 1);
+  const name = launcher ?? (isMpiInSlurm(several, env) ? "mpi" : several[0]);
   if (name === undefined || (name === "pytorch" && !found.includes(name))) return undefined;
   if (!found.includes(name)) {
     const { rank, size } = VARIABLES[name];
@@ -71,6 +75,18 @@ export function findPlace(launcher: Launcher | undefined, env: Environment): Pla
     );
   }
   return placeBy(name, env);
+}
+
+/**
+ * Whether mpirun started this process inside a step of Slurm, in which its own daemons are the tasks. With `srun --mpi`, which sets
+ * both's variables, they agree.
+ */
+function isMpiInSlurm(found: readonly (keyof typeof VARIABLES)[], env: Environment): boolean {
+  if (found[0] !== "slurm" || !found.includes("mpi")) return false;
+  const { slurm, mpi } = VARIABLES;
+  return (["rank", "size"] as const).some(
+    (each) => value(slurm[each], env)?.[1] !== value(mpi[each], env)?.[1],
+  );
 }
 
 const isStartedBy = (name: keyof typeof VARIABLES, env: Environment): boolean =>
@@ -98,7 +114,7 @@ function placeBy(name: keyof typeof VARIABLES, env: Environment): Place {
     );
   }
   const isAgents = env.TORCHELASTIC_USE_AGENT_STORE === "True";
-  const localSize = wholeNumber(names.localSize, env, 1, 1);
+  const localSize = name === "slurm" ? tasksOfNode(env) : wholeNumber(names.localSize, env, 1, 1);
   return {
     rank,
     size,
@@ -109,6 +125,16 @@ function placeBy(name: keyof typeof VARIABLES, env: Environment): Place {
     storeIsServed: isAgents,
     restarts: wholeNumber(["TORCHELASTIC_RESTART_COUNT", "PIXART_RESTART_COUNT"], env, 0, 0),
   };
+}
+
+/** Number of a Slurm step's tasks on this node, from a list for all its nodes such as `8(x2),4`; 1 if unknown. */
+function tasksOfNode(env: Environment): number {
+  const { SLURM_STEP_TASKS_PER_NODE: tasks = "", SLURM_NODEID: node = "0" } = env;
+  const counts = tasks.split(",").flatMap((part) => {
+    const [, count, times = "1"] = /^(\d+)(?:\(x(\d+)\))?$/.exec(part) ?? [];
+    return Array.from({ length: Math.min(Number(times), MOST_NODES) }, () => Number(count));
+  });
+  return counts[Number(node)] || 1;
 }
 
 function port(env: Environment): number {

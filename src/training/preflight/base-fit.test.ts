@@ -93,7 +93,9 @@ it("takes a base of other noise levels, and lists what can't be trained with the
     { ...zero, prediction_type: "epsilon", num_train_timesteps: 500 },
     {},
   );
-  await expect(fitToBase(config(odd, { consistency: {}, adapter: { type: "lora" } }))).rejects.toThrow(
+  await expect(
+    fitToBase(config(odd, { consistency: {}, adapter: { type: "lora" } })),
+  ).rejects.toThrow(
     [
       `Expected a base of 1000 training timesteps but received ${odd}, whose scheduler has 500`,
       `Expected a base that predicts v_prediction, because the scheduler of ${odd} has rescale_betas_zero_snr: its last timestep holds no picture, but received one that predicts epsilon`,

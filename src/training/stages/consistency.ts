@@ -23,11 +23,7 @@ export class Consistency {
   readonly #stage: Stage;
   readonly #options: NonNullable<Stage["consistency"]>;
 
-  constructor(
-    stage: Stage,
-    options: NonNullable<Stage["consistency"]>,
-    schedule: NoiseSchedule,
-  ) {
+  constructor(stage: Stage, options: NonNullable<Stage["consistency"]>, schedule: NoiseSchedule) {
     this.#stage = stage;
     this.#schedule = schedule;
     this.#options = options;
