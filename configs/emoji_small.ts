@@ -29,12 +29,12 @@ export default defineConfig({
     {
       ...aesthetics,
       batchSize: 32,
-      steps: 6000,
+      steps: 4000,
       precision: "auto",
       curated: false, // all things are to be drawn well
       ema: { decay: 0.999 },
       checkpointEvery: 500,
-      sampleEvery: 1500,
+      sampleEvery: 1000,
       validateEvery: 1000,
     },
   ],

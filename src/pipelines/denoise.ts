@@ -41,6 +41,7 @@ export async function* denoise(
   const { prompt, start, control, guidanceScale, branches, eta, generator, signal } = options;
   const { guidanceInterval, tgate, skippedTimesteps = 0 } = options;
   using scheduler = planSteps(options.scheduler, options);
+  scheduler.setBeginIndex(skippedTimesteps);
   using scope = torch.scope("denoise");
   using attentionCache = new AttentionCache();
   const timesteps = scheduler.timesteps.slice(skippedTimesteps);

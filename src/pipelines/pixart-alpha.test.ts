@@ -291,6 +291,23 @@ describe("steps that are guided", () => {
     for (const tensor of [promptEmbeds, promptAttentionMask]) tensor.dispose();
   });
 
+  it("starts from a picture at the first of two steps with the same timestep, with a mask too", async () => {
+    const image = RgbImage.filled(16, 16, [9, 99, 200]);
+    const own = pipe.scheduler;
+    pipe.scheduler = DPMSolverMultistepScheduler.fromConfig({ use_beta_sigmas: true });
+    try {
+      const options = { ...fast, image, numInferenceSteps: 50, strength: 0.98 };
+      for (const mask of [undefined, RgbImage.filled(16, 16, [255, 255, 255])]) {
+        const taken: number[] = [];
+        const onStep = ({ timestep }: DenoiseStep): void => void taken.push(timestep);
+        await pipe("a fox", { ...options, onStep, ...(mask && { maskImage: mask }) });
+        expect([taken.length, taken[0], taken[1]]).toEqual([49, 998, 998]);
+      }
+    } finally {
+      pipe.scheduler = own;
+    }
+  });
+
   // diffusers' `get_timesteps`: as many of the first timesteps as steps are left out, plms' additional one among those that stay.
   it.each([
     ["plms", 20, 0.5, 10],

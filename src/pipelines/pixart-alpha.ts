@@ -202,6 +202,7 @@ export class PixArtAlpha implements PixArtAlphaComponents {
   /** The latents to start from: noise, as PyTorch draws it on the CPU, or pictures with noise. The tensors are the caller's. */
   async prepareLatents(request: PixArtAlphaRequest): Promise<StartLatents> {
     using scheduler = planSteps(request.scheduler, request);
+    scheduler.setBeginIndex(request.skippedTimesteps);
     const { vae, vaeScaleFactor, transformer } = this;
     const { device, dtype } = transformer;
     return await prepareLatents(request, { vae, vaeScaleFactor, scheduler, device, dtype });

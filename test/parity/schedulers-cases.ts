@@ -77,6 +77,14 @@ const flows: Entry[] = [
 // Two units of the last place of float16.
 const halves: Entry[] = [{ name: "float16", dtype: "float16", tolerance: 2 ** -9 }];
 const middle: Entry = { name: "from the middle", begin: 2 };
+/** The steps of indices 1 and 2 are both at timestep 998. */
+const twins: Entry = {
+  name: "from the first of two equal timesteps",
+  counts: [50],
+  begin: 1,
+  config: { use_beta_sigmas: true },
+  tolerance: close,
+};
 
 const dpmSolver: Omit<Case, "kind">[] = [
   ...[1, 2, 4, 8, 14, 15, 20, 50, 100].map((steps) => ({ name: "default", steps })),
@@ -107,6 +115,13 @@ const dpmSolver: Omit<Case, "kind">[] = [
     steps: 20,
     ...entry,
   })),
+  { steps: 50, ...twins },
+  {
+    name: "Lu, zero SNR",
+    steps: 20,
+    config: { use_lu_lambdas: true, rescale_betas_zero_snr: true },
+    tolerance: close,
+  },
   { name: "sigma_min", steps: 20, config: { final_sigmas_type: "sigma_min" } },
   {
     name: "sigma_min, higher order to the end",
@@ -180,6 +195,7 @@ const singlestep: Entry[] = [
   { name: "own timesteps", timesteps: [900, 500, 499, 20] },
   { name: "clipped lambda", config: { lambda_min_clipped: -4.5 } },
   middle,
+  twins,
   ...predictions,
   ...respacings,
   ...flows,
@@ -236,6 +252,7 @@ const others: Record<string, Entry[]> = {
     })),
   ],
   EulerDiscreteScheduler: [
+    twins,
     { name: "default" },
     { name: "own timesteps", timesteps: [999, 401, 400, 0] },
     { name: "own levels", sigmas: [100, 14.6, 3, 0.5, 0], tolerance: close },
@@ -298,6 +315,7 @@ const others: Record<string, Entry[]> = {
     ...respacings,
   ].map((entry) => ({ ...entry, tolerance: close })),
   DEISMultistepScheduler: [
+    { ...twins, tolerance: 1e-5 }, // its weights divide by differences of levels
     { name: "default" },
     { name: "first order", config: { solver_order: 1 } },
     { name: "third order", config: { solver_order: 3 } },
@@ -309,8 +327,9 @@ const others: Record<string, Entry[]> = {
     ...flows,
     ...schedules,
     ...thresholded,
-  ].map((entry) => ({ ...entry, tolerance: close })),
+  ].map((entry) => ({ tolerance: close, ...entry })),
   UniPCMultistepScheduler: [
+    twins,
     { name: "default" },
     { name: "first order", config: { solver_order: 1 } },
     { name: "third order", config: { solver_order: 3 }, tolerance: close },
@@ -347,6 +366,7 @@ const others: Record<string, Entry[]> = {
     ...respacings,
   ],
   SASolverScheduler: [
+    twins,
     { name: "default" },
     { name: "first order", config: { predictor_order: 1, corrector_order: 1 } },
     {
@@ -411,6 +431,7 @@ const others: Record<string, Entry[]> = {
     { name: "exponential", config: { sigma_schedule: "exponential" } },
     { name: "first order", config: { solver_order: 1 } },
     { name: "third order", config: { solver_order: 3, final_sigmas_type: "sigma_min" } },
+    { name: "one step to sigma_min", counts: [1], config: { final_sigmas_type: "sigma_min" } },
     { name: "heun", config: { solver_type: "heun", euler_at_final: true } },
     { name: "stochastic", config: { algorithm_type: "sde-dpmsolver++" } },
     ...thresholded,

@@ -48,6 +48,13 @@ def sample(case):
     x = (tensor(case["sample"]) * sigma).to(dtype)
     start = x.flatten().tolist()
     trajectory, inputs, originals = [], [], []
+    # As image-to-image pipelines say it, where a class has it.
+    begun = None
+    if "begin" in case and hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(case["begin"])
+        first = scheduler.timesteps[case["begin"] : case["begin"] + 1].repeat(rows)
+        noise = tensor(case["outputs"][0])
+        begun = scheduler.add_noise(tensor(case["sample"]), noise, first).flatten().tolist()
     timesteps = scheduler.timesteps[case.get("begin", 0) :]
     for t, output in zip(timesteps, case["outputs"], strict=False):
         prediction = tensor(output).to(dtype)
@@ -67,6 +74,7 @@ def sample(case):
         "sigmas": scheduler.sigmas.tolist() if hasattr(scheduler, "sigmas") else None,
         "initNoiseSigma": sigma,
         "start": start,
+        "begun": begun,
         "inputs": inputs,
         "trajectory": trajectory,
         "originals": originals,

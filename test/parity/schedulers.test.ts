@@ -29,6 +29,8 @@ interface Answer {
     readonly sigmas: number[] | null;
     readonly initNoiseSigma: number;
     readonly start: number[];
+    /** The sample with noise of the level at which it begins, if it begins later. */
+    readonly begun: number[] | null;
     readonly inputs: number[][];
     readonly trajectory: number[][];
     readonly originals: (number[] | null)[];
@@ -141,7 +143,16 @@ describe("schedulers against diffusers", () => {
       const generators = seeds.map((seed) => torch.generator(seed));
       const [first] = generators;
       const generator = generators.length > 1 ? generators : first;
+      if (input.begin !== undefined) scheduler.setBeginIndex(begin);
       torch.tidy(() => {
+        if (theirs.begun !== null) {
+          const firsts = Array.from(
+            { length: shape[0] ?? 0 },
+            () => scheduler.timesteps[begin] ?? 0,
+          );
+          const begun = scheduler.addNoise(asTensor(input.sample), asTensor(outputs[0]), firsts);
+          expect(relativeError(begun.toFloat32Array(), theirs.begun)).toBeLessThan(1e-6);
+        }
         let given = asTensor(theirs.start, dtype);
         let worst = 0;
         const compare = (ours: torch.Tensor, expected: readonly number[] = []): void => {

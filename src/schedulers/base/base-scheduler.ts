@@ -158,6 +158,10 @@ export abstract class BaseScheduler<Config extends { readonly numTrainTimesteps:
     }
   }
 
+  setBeginIndex(index: number): void {
+    this.position.beginAt(index);
+  }
+
   scaleModelInput(sample: Tensor, _timestep: number): Tensor {
     return sample;
   }

@@ -30,6 +30,12 @@ export interface Scheduler extends Disposable {
    * @throws InvalidValueError for custom steps that do not descend, lie outside the training's, or that the sampler does not take
    */
   setTimesteps(plan: number | CustomTimesteps | CustomSigmas): void;
+  /**
+   * Says at which index of `timesteps` the first step is, as image-to-image knows it: some schedules have a timestep twice (diffusers,
+   * `set_begin_index`). Without it, it is found by its timestep. Call it after `setTimesteps`.
+   * @throws InvalidValueError for an index outside the schedule
+   */
+  setBeginIndex(index: number): void;
   /** The model's input for `sample` at `timestep`. */
   scaleModelInput(sample: Tensor, timestep: number): Tensor;
   /**

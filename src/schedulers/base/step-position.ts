@@ -12,6 +12,8 @@ export class StepPosition {
   readonly #options: StepPositionOptions;
   #timesteps: readonly number[] = [];
   #next: number | undefined;
+  /** Where the first step is, if that was said. */
+  #begin: number | undefined;
 
   constructor(options: StepPositionOptions = {}) {
     this.#options = options;
@@ -26,6 +28,14 @@ export class StepPosition {
   plan(timesteps: readonly number[]): void {
     this.#timesteps = timesteps;
     this.#next = undefined;
+    this.#begin = undefined;
+  }
+
+  /** Says which step is the first: its timestep alone does not, if another step is at the same one. */
+  beginAt(index: number): void {
+    if (this.#timesteps[index] === undefined)
+      throw expected(`an index below ${this.#timesteps.length}`, "the first step", index);
+    this.#begin = index;
   }
 
   /** Rewinds to before the first step. */
@@ -62,11 +72,19 @@ export class StepPosition {
     return index;
   }
 
+  /** The index of the next step if that is known and at `timestep`. */
+  nextAt(timestep: number): number | undefined {
+    const next = this.#next ?? this.#begin;
+    return next !== undefined && this.#timesteps[next] === timestep ? next : undefined;
+  }
+
   /**
-   * The index of a step that may be the first, or -1. A timestep that occurs twice means its second occurrence, where a step
+   * The index of the next step if it is at `timestep`, else of one that may be the first, or -1. A timestep that occurs twice means its second occurrence, where a step
    * of Heun's method begins.
    */
   find(timestep: number): number {
+    const next = this.nextAt(timestep);
+    if (next !== undefined) return next;
     const found = this.#timesteps.indexOf(timestep);
     if (found < 0) return this.#options.unplanned === "last" ? this.#timesteps.length - 1 : found;
     return found > 0 && this.#timesteps[found + 1] === timestep ? found + 1 : found;

@@ -6,7 +6,7 @@ import type { SchedulerStep, SchedulerStepOptions } from "../base/scheduler.ts";
 import { TensorHistory } from "../base/tensor-history.ts";
 import { type ThresholdingConfig, thresholdingFields } from "../config/common-fields.ts";
 import type { Fields } from "../config/config-fields.ts";
-import { float32 } from "../noise/arithmetic.ts";
+import { f32, float32 } from "../noise/arithmetic.ts";
 import { drawNoise } from "../noise/draw-noise.ts";
 import { restrictOriginal } from "../noise/dynamic-threshold.ts";
 import { levelsOfSigmas } from "../noise/noise-level.ts";
@@ -55,6 +55,11 @@ export class EDMDPMSolverMultistepScheduler extends EDMScheduler<EDMDPMSolverMul
       );
     }
     this.#history = new TensorHistory(config.solverOrder - 1);
+  }
+
+  /** Unlike EDM's Euler, a single step ends at the lowest level too. */
+  protected override lastSigma(): number {
+    return f32(this.config.sigmaMin);
   }
 
   override step(

@@ -57,7 +57,12 @@ export abstract class EDMScheduler<Config extends EDMConfig> extends BaseSchedul
         ? karrasSigmas(spacedEvenly(0, 1, count), sigmaMax, sigmaMin, rho).map(f32)
         : exponentialSigmas(count, sigmaMin, sigmaMax);
     this.position.plan(levels.map((sigma) => f32(0.25 * log32(sigma))));
-    this.#sigmas = [...levels, finalSigmasType === "zero" ? 0 : (levels.at(-1) ?? 0)];
+    this.#sigmas = [...levels, finalSigmasType === "zero" ? 0 : this.lastSigma(levels)];
+  }
+
+  /** The level at which the last step ends, unless that is 0: of the last step itself. */
+  protected lastSigma(levels: readonly number[]): number {
+    return levels.at(-1) ?? 0;
   }
 
   override scaleModelInput(sample: Tensor, timestep: number): Tensor {

@@ -99,7 +99,7 @@ export abstract class SigmaScheduler<Config extends SigmaConfig> extends Trained
     const isPlanned = this.timesteps.length > 0;
     const sigmas = timesteps.map((timestep) => {
       const sigma = isPlanned
-        ? this.#sigmas[this.timesteps.lastIndexOf(timestep)]
+        ? this.#sigmas[this.position.nextAt(timestep) ?? this.timesteps.lastIndexOf(timestep)]
         : this.trainSigmas[timestep];
       if (sigma !== undefined) return sigma;
       const which = isPlanned ? "of the schedule" : "of the training (setTimesteps was not called)";

@@ -90,14 +90,14 @@ export function spacedEvenly(first: number, last: number, count: number): number
   );
 }
 
-/** The fractional timestep at which an ascending table of noise levels reaches `sigma`, interpolated linearly in ln σ. */
+/**
+ * The fractional timestep at which a table of noise levels reaches `sigma`, interpolated linearly in ln σ. The table ascends, but may
+ * end below its highest level, which zero terminal SNR clamps.
+ */
 export function timestepOfSigma(sigma: number, logSigmas: readonly number[]): number {
   const target = Math.log(Math.max(sigma, 1e-10));
-  const above = logSigmas.findIndex((value) => value > target);
-  const low = Math.min(
-    above < 0 ? logSigmas.length - 2 : Math.max(above - 1, 0),
-    logSigmas.length - 2,
-  );
+  const below = logSigmas.findLastIndex((value) => value <= target);
+  const low = Math.min(Math.max(below, 0), logSigmas.length - 2);
   const [a, b] = [logSigmas[low] ?? 0, logSigmas[low + 1] ?? 0];
   const weight = Math.min(Math.max((a - target) / f32(a - b), 0), 1);
   return (1 - weight) * low + weight * (low + 1);
