@@ -124,7 +124,7 @@ def loaded(request, base):
     model = get_peft_model(fresh(base), CONFIGS[request["type"]](**request["config"]))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if "lora_" in name or "oft_" in name:
+            if any(part in name for part in ("lora_", "oft_", "modules_to_save", "bias")):
                 parameter.add_(torch.randn_like(parameter) * 0.1)
     model.save_pretrained(folder)
     again = PeftModel.from_pretrained(fresh(base), folder).eval()

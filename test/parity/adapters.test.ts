@@ -76,6 +76,16 @@ const cases = (
     ],
     [
       "pixart",
+      "LoRA on a numbered block, and on layers by their whole names",
+      {
+        peftType: "LORA",
+        targetModules: [...attention, "proj_out", "transformer_blocks.0.ff.net.2"],
+        layersToTransform: 1,
+        layersPattern: "transformer_blocks",
+      },
+    ],
+    [
+      "pixart",
       "LoRA on every linear layer",
       { peftType: "LORA", targetModules: "all-linear", r: 2 },
     ],
@@ -347,7 +357,7 @@ const singleFiles = [
   [cases[3]?.name ?? "", "metadata/pytorch_lora_weights.safetensors", {}, 1],
 ] as const;
 
-/** Adapters of PEFT that cannot be started here, or not be merged. */
+/** Adapters of PEFT that cannot be started here, or not be merged, or whose files have more in them than is needed. */
 const onlyLoaded = [
   ["PiSSA", { peftType: "LORA", targetModules: attention, initLoraWeights: "pissa", r: 3 }],
   [
@@ -361,6 +371,10 @@ const onlyLoaded = [
     "OLoRA",
     { peftType: "LORA", targetModules: attention, initLoraWeights: "olora", r: 3, loraAlpha: 5 },
   ],
+  [
+    "LoRA with all biases beside a whole module",
+    { peftType: "LORA", targetModules: attention, bias: "all", modulesToSave: ["proj_out"] },
+  ],
   ["MiCA", { peftType: "LORA", targetModules: attention, initLoraWeights: "mica", r: 3 }],
   [
     "OFT on a convolution",
@@ -372,8 +386,8 @@ const kebab = (name: string): string => name.toLowerCase().replaceAll(/[^a-z]+/g
 
 const pairs = [
   { base: "pixart", adapters: [cases[0]?.name, cases[3]?.name], output: "lora.safetensors" },
-  { base: "t5", adapters: [cases[23]?.name, cases[24]?.name], output: "dora.safetensors" },
-  { base: "t5", adapters: [cases[24]?.name, cases[24]?.name], output: "twice.safetensors" },
+  { base: "t5", adapters: ["LoRA on T5", "DoRA on T5"], output: "dora.safetensors" },
+  { base: "t5", adapters: ["DoRA on T5", "DoRA on T5"], output: "twice.safetensors" },
 ].map(({ base, adapters, output }) => ({
   base: base as BaseName,
   adapters: adapters.map((name) => name ?? ""),

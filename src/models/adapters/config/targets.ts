@@ -54,6 +54,8 @@ function isTarget(targets: AdapterTargets, name: string, module: Module): boolea
   if (typeof targetModules === "string" && targetModules.toLowerCase() === "all-linear") {
     return module instanceof Linear;
   }
+  // The choice of layers concerns only modules that are named by their ending.
+  if (typeof targetModules !== "string" && targetModules?.includes(name)) return true;
   return matchesNames(targets, "targetModules", name) && isInLayers(targets, name);
 }
 

@@ -38,6 +38,7 @@ export function arrange(model: Module, file: WeightsFile, only?: Component): Arr
   const components = new Set<Component | undefined>();
   const unresolved: [key: string, component: Component | undefined][] = [];
   for (const [key, { shape }] of file.tensors) {
+    if (isCopy(key, file)) continue;
     const parsed = parseFileKey(key);
     if (only !== undefined && parsed?.component !== only) continue;
     const found = parsed && names.find(parsed);
@@ -72,6 +73,14 @@ export function arrange(model: Module, file: WeightsFile, only?: Component): Arr
     unknown: keys(false),
   };
 }
+
+/**
+ * Whether a key is one that PEFT's files with all biases repeat for whole modules: the untrained bias, and the trained one where the
+ * module has it under its own name (PEFT `tuners_utils.py` _get_learnable_bias_state_dict).
+ */
+const isCopy = (key: string, { tensors }: WeightsFile): boolean =>
+  key.endsWith(".original_module.bias") ||
+  (key.endsWith(".modules_to_save.bias") && tensors.has(key.replace(".modules_to_save.", ".")));
 
 /** Tensors with one row per output of the layer, so that a part of the layer has a part of the rows. */
 const byRows: ReadonlySet<string> = new Set([

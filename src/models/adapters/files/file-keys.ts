@@ -61,7 +61,7 @@ const endings: readonly (readonly [ending: RegExp, name: string])[] = [
   [/\.(lokr_(?:w[12](?:_[ab])?|t2))(?:\.[^.]+)?$/, "$1"],
   [/\.oft_R(?:\.[^.]+)?\.weight$/, "oft_R.weight"],
   [/\.(diff|diff_b)$/, "$1"],
-  [/\.modules_to_save\.[^.]+\.(weight|bias)$/, "$1"],
+  [/\.modules_to_save(?:\.[^.]+)?\.(weight|bias)$/, "$1"],
   [/\.base_layer\.bias$/, "bias"],
   [/\.(weight|bias)$/, "$1"],
 ];
