@@ -48,7 +48,10 @@ export interface RunLine {
   readonly id: string;
   readonly name: string;
   readonly state: RunState;
-  /** Why it ended or can't be read; the process that writes it, if elsewhere. */
+  /**
+   * Why it ended or can't be read; the process that writes it, if elsewhere. If a process started here failed to resume it, why:
+   * the state is still the run's own.
+   */
   readonly message: string | null;
   readonly begun: string | null;
   readonly ended: string | null;
@@ -171,7 +174,7 @@ export interface WorstPicture {
 /**
  * `GET /runs/{id}/log?after=0&source=`: whole lines from that byte on, at most a thousand, the newest; `next` is where the
  * following lines start in `source`. If another file has taken its place, as when a run gets its folder, they are that file's,
- * from its start.
+ * from its start. If a process started here failed without a word in the run's log, its output follows that log.
  */
 export interface LogPart {
   readonly lines: readonly string[];

@@ -28,6 +28,8 @@ import { Watcher } from "./watch/watcher.ts";
 /** The page and its API: runs, their pictures and curves, data sets, and drawing. */
 export class Studio implements AppExtension {
   readonly #options: StudioOptions;
+  readonly #cache: string;
+  readonly #started: StartedRuns;
   readonly #runs: Runs;
   readonly #page: PageFiles;
   readonly #models: DrawModels | undefined;
@@ -36,7 +38,13 @@ export class Studio implements AppExtension {
   constructor(options: StudioOptions) {
     const workDirs = options.workDirs.map((folder) => resolve(folder));
     this.#options = { ...options, workDirs };
-    this.#runs = new Runs(workDirs, (run, event) => this.#watcher?.hear(run, event));
+    this.#cache = options.cacheFolder ?? join(cacheFolder(), "studio");
+    this.#started = new StartedRuns(options.program, join(this.#cache, "starts"));
+    this.#runs = new Runs(
+      workDirs,
+      (run, event) => this.#watcher?.hear(run, event),
+      (line) => this.#started.withStart(line),
+    );
     this.#page = new PageFiles(options.pageFolder ?? PAGE_FOLDER);
     this.#models = options.offersModels ? new DrawModels(this.#runs) : undefined;
   }
@@ -50,10 +58,9 @@ export class Studio implements AppExtension {
 
   readonly addRoutes: AppExtension["addRoutes"] = (app, server) => {
     const options = this.#options;
-    const cache = options.cacheFolder ?? join(cacheFolder(), "studio");
     const roots = new DataRoots([...options.dataRoots, ...options.workDirs]);
     const jobs = new StudioJobs();
-    this.#watcher = new Watcher(this.#runs, server.dispatcher);
+    this.#watcher = new Watcher(this.#runs, this.#started, server.dispatcher);
     const studio: StudioContext = {
       options,
       server,
@@ -64,8 +71,8 @@ export class Studio implements AppExtension {
       jobs,
       checks: new DataChecks(jobs, roots),
       pictures: new TrainingPictures(roots),
-      thumbnails: new Thumbnails(join(cache, "thumbnails")),
-      started: new StartedRuns(options.program, join(cache, "starts")),
+      thumbnails: new Thumbnails(join(this.#cache, "thumbnails")),
+      started: this.#started,
     };
     addSessionRoutes(app, studio);
     addRunRoutes(app, studio);

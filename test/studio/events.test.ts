@@ -7,6 +7,7 @@ import type { RunLine } from "../../src/studio/api-types.ts";
 import { formatEvent, type RunEvent } from "../../src/training/run-folder/events.ts";
 import { MADE_STAGE, madeStep, writeMadeRun } from "../fixtures/made-run.ts";
 import { CONTROL_KEY, startTestStudio, type TestStudio } from "../fixtures/studio-server.ts";
+import { listen, until } from "./heard-events.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pixart-studio-events-"));
 const run = join(folder, "work_dirs", "mine");
@@ -24,41 +25,6 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-interface Heard {
-  readonly name: string;
-  readonly data: Record<string, unknown>;
-}
-
-/** Opens a stream; gives what has been heard so far, and its end. */
-async function listen(watched: string): Promise<{ heard: Heard[]; close: () => void }> {
-  const abort = new AbortController();
-  const { body } = await fetch(`${studio.server.url}/api/events?runs=${watched}`, {
-    headers: { "api-key": CONTROL_KEY },
-    signal: abort.signal,
-  });
-  const heard: Heard[] = [];
-  const read = async (): Promise<void> => {
-    let rest = "";
-    for await (const piece of body ?? []) {
-      const parts = (rest + Buffer.from(piece).toString()).split("\n\n");
-      rest = parts.pop() ?? "";
-      for (const part of parts) {
-        const [, name, data] = /^event: (.+)\ndata: (.+)$/.exec(part) ?? [];
-        if (name !== undefined && data !== undefined) heard.push({ name, data: JSON.parse(data) });
-      }
-    }
-  };
-  read().catch(() => {}); // aborted
-  return { heard, close: () => abort.abort() };
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let waited = 0; !isSo(); waited += 20) {
-    if (waited > 10_000) throw new Error("Expected it within 10 s");
-    await sleep(20);
-  }
-}
-
 const lineOf = (data: unknown): RunLine => (data as { readonly line: RunLine }).line;
 
 const append = (...events: readonly RunEvent[]): void =>
@@ -68,7 +34,7 @@ const append = (...events: readonly RunEvent[]): void =>
   );
 
 it("tells those who watch a run of its steps, the newest of many, and of all else", async () => {
-  const [watching, other] = [await listen(id), await listen("")];
+  const [watching, other] = [await listen(studio, id), await listen(studio, "")];
   const time = "2026-01-02T05:00:00.000Z";
   await until(() => watching.heard.some(({ name }) => name === "drawing"));
   const many = Array.from({ length: 500 }, (_, i) => madeStep(21 + i, time));
@@ -95,7 +61,7 @@ it("tells those who watch a run of its steps, the newest of many, and of all els
 });
 
 it("tells that the list has changed", async () => {
-  const { heard, close } = await listen("");
+  const { heard, close } = await listen(studio, "");
   await writeMadeRun(join(folder, "work_dirs", "another"), { steps: 3 });
   await until(() => heard.some(({ name }) => name === "runs"));
   rmSync(join(folder, "work_dirs", "another"), { recursive: true });
@@ -104,12 +70,12 @@ it("tells that the list has changed", async () => {
 });
 
 it("refuses more than 32 streams, and has room again when some have gone", async () => {
-  const streams = await Promise.all(Array.from({ length: 32 }, () => listen("")));
+  const streams = await Promise.all(Array.from({ length: 32 }, () => listen(studio, "")));
   const headers = { "api-key": CONTROL_KEY };
   expect((await studio.ask("/api/events", { headers })).status).toBe(429);
   for (const { close } of streams) close();
   await sleep(200);
-  const { heard, close } = await listen("");
+  const { heard, close } = await listen(studio, "");
   await until(() => heard.length > 0);
   close();
 });

@@ -19,7 +19,14 @@ export function addRunControlRoutes(app: App, studio: StudioContext): void {
   app.post("/api/runs/:id/control", async (c) => {
     requireChange(c, studio);
     const { do: what } = await bodyOf(c, controlRequest);
-    await controlRun(await runs.find(c.req.param("id")), what);
+    const run = await runs.find(c.req.param("id"));
+    if (started.isAtWork(run.place.id) && !run.mayBeWritten)
+      throw new ApiError(
+        409,
+        "run_not_ready",
+        "The run's process takes no requests yet; try again in a moment",
+      );
+    await controlRun(run, what);
     return c.json({}, 202);
   });
 

@@ -5,7 +5,7 @@ import type { Comparison, LogPart, RunLine, Series } from "../api-types.ts";
 import { runReport } from "../report/run-report.ts";
 import { compareRuns } from "../runs/compare-runs.ts";
 import type { LiveRun } from "../runs/live-run.ts";
-import { logPart } from "../runs/log-part.ts";
+import { bothLogs, logPart } from "../runs/log-part.ts";
 import { readingRun, readRun, unreadableRun } from "../runs/read-run.ts";
 import { runDetails } from "../runs/run-details.ts";
 import { sampleSets } from "../runs/samples.ts";
@@ -92,6 +92,11 @@ export function addRunRoutes(app: App, studio: StudioContext): void {
     if (before === undefined || (await runs.has(id))) {
       const run = await runOf(c);
       const file = join(run.place.path, LOG_FILE);
+      const unwritten = started.unwrittenLog(await runs.line(run));
+      if (unwritten !== undefined)
+        return c.json<LogPart>(
+          await readingRun(run.place, () => bothLogs([file, unwritten], place)),
+        );
       const own = await readingRun(run.place, () => logPart(file, place));
       if (before === undefined || own.next > 0) return c.json<LogPart>(own);
     }

@@ -42,3 +42,17 @@ export async function logPart(path: string, place: LogPlace = START): Promise<Lo
     await file.close();
   }
 }
+
+/**
+ * Two logs that nobody writes any more, one after the other: the newest lines of both, or none if they were read before, because
+ * the place is in them already.
+ */
+export async function bothLogs(
+  paths: readonly [string, string],
+  place: LogPlace,
+): Promise<LogPart> {
+  const [first, second] = [await logPart(paths[0]), await logPart(paths[1])];
+  const source = `${first.source}+${second.source}`;
+  const lines = place.source === source ? [] : [...first.lines, ...second.lines];
+  return { lines: lines.slice(-MOST_LINES), next: first.next + second.next, source };
+}

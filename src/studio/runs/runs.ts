@@ -11,11 +11,15 @@ const MOST_ROWS = 150_000;
 /** Receives an event and its run. */
 export type OnRunEvent = (run: LiveRun, event: RunEvent) => void;
 
+/** Adds to the line of a run what its folder does not tell. */
+export type CompleteLine = (line: RunLine) => Promise<RunLine>;
+
 /** The runs of some folders, kept up to date. */
 export class Runs {
   readonly #table: RunTable;
   readonly #runs = new Map<string, LiveRun>();
   readonly #onEvent: OnRunEvent;
+  readonly #complete: CompleteLine;
   #scanned: Promise<boolean> | undefined;
   readonly #warming = new Set<LiveRun>();
   /** Quick looks in progress. */
@@ -23,9 +27,14 @@ export class Runs {
   #turn: Promise<void> = Promise.resolve();
 
   /** @param onEvent called for events that arrive while the studio runs */
-  constructor(roots: readonly string[], onEvent: OnRunEvent = () => {}) {
+  constructor(
+    roots: readonly string[],
+    onEvent: OnRunEvent = () => {},
+    complete: CompleteLine = async (line) => line,
+  ) {
     this.#table = new RunTable(roots);
     this.#onEvent = onEvent;
+    this.#complete = complete;
   }
 
   get roots(): readonly string[] {
@@ -81,6 +90,10 @@ export class Runs {
 
   /** A run's current line; while a long run is still being read, a preliminary line from its last events. */
   async line(run: LiveRun): Promise<RunLine> {
+    return this.#complete(await this.#lineOf(run));
+  }
+
+  async #lineOf(run: LiveRun): Promise<RunLine> {
     if (!run.isCold) return this.#read(run);
     this.#warm(run);
     const peek = run.peek();

@@ -1,9 +1,11 @@
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { makeFolder } from "../../files/make-folder.ts";
 import { startDetached } from "../../files/processes/start-detached.ts";
 import { removeFile } from "../../files/remove.ts";
-import { isRunFolder } from "../../training/run-folder/run-folder.ts";
-import type { RunDetails, RunLine } from "../api-types.ts";
+import { unlessItFails } from "../../files/unless-it-fails.ts";
+import { EVENTS_FILE, isRunFolder } from "../../training/run-folder/run-folder.ts";
+import type { Activity, RunDetails, RunLine } from "../api-types.ts";
 import { logPart } from "../runs/log-part.ts";
 import { NOTHING_KNOWN } from "../runs/run-line.ts";
 import type { RunPlace } from "../runs/run-table.ts";
@@ -15,10 +17,24 @@ export interface StartedRun {
   /** File with its output. */
   readonly log: string;
   readonly begun: string;
+  /** Bytes of its events when its process began. */
+  readonly events: number;
   /** Undefined while it is running. */
-  ended: { readonly time: string; readonly code: number | null } | undefined;
+  ended: RunEnd | undefined;
   /** Whether its folder was seen: from then on, that tells how the run ends, and without it there is nothing to tell. */
   hadFolder: boolean;
+}
+
+/** How a started process ended. */
+interface RunEnd {
+  readonly time: string;
+  readonly isFailure: boolean;
+  /** In words. */
+  readonly how: string;
+  /** The last lines of its output, which is complete; empty if it had none. */
+  readonly said: Promise<string>;
+  /** Bytes of the run's events at that time. */
+  readonly events: number;
 }
 
 /** Lines of output shown for a run that ended at once. */
@@ -72,13 +88,17 @@ export class StartedRuns {
     const child = startDetached({ file, args: [...before, ...args], cwd, output: log });
     const begun = new Date().toISOString();
     const hadFolder = isRunFolder(place.path);
-    const run: StartedRun = { place, log, begun, ended: undefined, hadFolder };
-    const end = (code: number | null): void => {
-      run.ended ??= { time: new Date().toISOString(), code };
+    const events = eventBytes(place);
+    const run: StartedRun = { place, log, begun, events, ended: undefined, hadFolder };
+    const end = (isFailure: boolean, how: string): void => {
+      const time = new Date().toISOString();
+      run.ended ??= { time, isFailure, how, said: lastLines(log), events: eventBytes(place) };
       run.hadFolder ||= isRunFolder(place.path);
     };
-    child.once("error", () => end(null));
-    child.once("exit", end);
+    child.once("error", ({ message }) => end(true, `could not begin (${message})`));
+    child.once("exit", (code, signal) =>
+      end(code !== 0, signal === null ? `ended with code ${code}` : `was ended by ${signal}`),
+    );
     this.#started.set(place.id, run);
     return run;
   }
@@ -94,7 +114,55 @@ export class StartedRuns {
     );
     return Promise.all(open.map(lineOf));
   }
+
+  /**
+   * The line of a run that has a folder, with what its events can't tell: that a process started here is about to continue it, or
+   * why it ended without writing so.
+   */
+  async withStart(line: RunLine): Promise<RunLine> {
+    const run = this.#started.get(line.id);
+    if (run === undefined || !canStart(line)) return line;
+    const { begun, ended, place } = run;
+    if (ended === undefined)
+      return eventBytes(place) > run.events
+        ? line
+        : { ...line, state: "running", message: null, ended: null, activity: starting(begun) };
+    if (!isUntold(run, line)) return line;
+    return { ...line, message: `Its last process ${ended.how}: ${(await ended.said) || SILENT}` };
+  }
+
+  /** The output of a process that ended without a word in its run's own log; undefined if there is none. */
+  unwrittenLog(line: RunLine): string | undefined {
+    const run = this.#started.get(line.id);
+    return run !== undefined && canStart(line) && isUntold(run, line) ? run.log : undefined;
+  }
 }
+
+const SILENT = "it printed nothing";
+
+/** Whether no process is known to write a run. */
+const canStart = ({ state }: RunLine): boolean =>
+  state !== "running" && state !== "elsewhere" && state !== "unreadable";
+
+/** Whether the process started here was the run's last, and failed without an event that says why. */
+function isUntold({ place, events, ended }: StartedRun, { state }: RunLine): boolean {
+  if (ended?.isFailure !== true || eventBytes(place) !== ended.events) return false;
+  return ended.events <= events || state === "interrupted";
+}
+
+/** Size of a run's events; 0 if it has none yet. */
+const eventBytes = ({ path }: RunPlace): number =>
+  unlessItFails(() => statSync(join(path, EVENTS_FILE)).size) ?? 0;
+
+const lastLines = async (log: string): Promise<string> =>
+  (await logPart(log).catch(() => undefined))?.lines.slice(-LAST_LINES).join("; ") ?? "";
+
+const starting = (since: string): Activity => ({
+  what: "starting",
+  done: null,
+  total: null,
+  since,
+});
 
 /** Whether a run has no folder any more. Notes whether it has one. */
 function isRemoved(run: StartedRun): boolean {
@@ -122,18 +190,11 @@ export async function startedDetails(run: StartedRun): Promise<RunDetails> {
   };
 }
 
-async function lineOf({ place, log, begun, ended }: StartedRun): Promise<RunLine> {
+async function lineOf({ place, begun, ended }: StartedRun): Promise<RunLine> {
   const { id, name } = place;
-  const said = ended === undefined ? [] : (await logPart(log)).lines.slice(-LAST_LINES);
-  return {
-    ...NOTHING_KNOWN,
-    id,
-    name,
-    state: ended === undefined ? "running" : "failed",
-    message: ended === undefined ? null : said.join("; "),
-    begun,
-    ended: ended?.time ?? null,
-    activity:
-      ended === undefined ? { what: "starting", done: null, total: null, since: begun } : null,
-  };
+  const line = { ...NOTHING_KNOWN, id, name, begun };
+  if (ended === undefined)
+    return { ...line, state: "running", message: null, activity: starting(begun) };
+  const message = (await ended.said) || `Its process ${ended.how}: ${SILENT}`;
+  return { ...line, state: "failed", message, ended: ended.time };
 }

@@ -6,6 +6,7 @@ import type { RunLine } from "../api-types.ts";
 import { LiveRun } from "../runs/live-run.ts";
 import { unreadableLine } from "../runs/run-line.ts";
 import type { Runs } from "../runs/runs.ts";
+import type { StartedRuns } from "../start/started-runs.ts";
 import { Watcher } from "./watcher.ts";
 
 const place = { id: "run", path: "/nowhere", name: "run" };
@@ -20,7 +21,8 @@ beforeEach(() => {
     line: async () => ({ ...line }), // a new one each time, as of a large run that is still being read
   };
   const idle: Pick<Dispatcher, "waiting" | "pictures"> = { waiting: 0, pictures: 0 };
-  watcher = new Watcher(runs as Runs, idle as Dispatcher);
+  const started: Pick<StartedRuns, "lines"> = { lines: async () => [] };
+  watcher = new Watcher(runs as Runs, started as StartedRuns, idle as Dispatcher);
 });
 afterEach(() => watcher.stop());
 

@@ -5,6 +5,7 @@ import type { RunEvent } from "../../training/run-folder/events.ts";
 import type { RunLine } from "../api-types.ts";
 import type { LiveRun } from "../runs/live-run.ts";
 import type { Runs } from "../runs/runs.ts";
+import type { StartedRuns } from "../start/started-runs.ts";
 import { Reader } from "./reader.ts";
 
 /** Interval between looks at watched runs, and so between their step events. */
@@ -16,17 +17,21 @@ const ALONE_MS = 10_000;
 /** Polls the runs, more often if somebody listens, and notifies the listeners. Only `stat` works on every file system. */
 export class Watcher {
   readonly #runs: Runs;
+  readonly #started: StartedRuns;
   readonly #dispatcher: Dispatcher;
   readonly #readers = new Set<Reader>();
   /** The lines last told; those of removed runs go with them. */
   readonly #told = new WeakMap<LiveRun, RunLine>();
+  /** The same of started runs without a folder, by their ids. */
+  #toldStarted: ReadonlyMap<string, RunLine> = new Map();
   #drawing = "";
   #timer: NodeJS.Timeout | undefined;
   #looked = Number.NEGATIVE_INFINITY;
   #isOver = false;
 
-  constructor(runs: Runs, dispatcher: Dispatcher) {
+  constructor(runs: Runs, started: StartedRuns, dispatcher: Dispatcher) {
     this.#runs = runs;
+    this.#started = started;
     this.#dispatcher = dispatcher;
   }
 
@@ -83,6 +88,7 @@ export class Watcher {
       if (hasChanged) for (const reader of this.#readers) reader.tell("runs", {});
     }
     for (const run of this.#runs.all) if (isDue || this.#isWatched(run)) await this.#tellLine(run);
+    await this.#tellStarted();
     this.#tellDrawing();
     for (const reader of this.#readers) reader.flush();
   }
@@ -93,12 +99,26 @@ export class Watcher {
 
   async #tellLine(run: LiveRun): Promise<void> {
     const line = await this.#runs.line(run);
-    const { id } = run.place;
     // A preliminary line is made anew each time.
     if (isDeepStrictEqual(this.#told.get(run), line)) return;
-    const isNews = this.#told.has(run);
     this.#told.set(run, line);
-    if (isNews) for (const reader of this.#readers) reader.tell("run", { id, line });
+    this.#tell(line);
+  }
+
+  /** Tells of runs that have no folder to look at: that they were started, and how they ended. */
+  async #tellStarted(): Promise<void> {
+    const found = new Set(this.#runs.all.map(({ place }) => place.id));
+    const lines = await this.#started.lines(found);
+    const before = this.#toldStarted;
+    this.#toldStarted = new Map(lines.map((line) => [line.id, line]));
+    const isSame = lines.length === before.size && lines.every(({ id }) => before.has(id));
+    if (!isSame) for (const reader of this.#readers) reader.tell("runs", {});
+    for (const line of lines) if (!isDeepStrictEqual(before.get(line.id), line)) this.#tell(line);
+  }
+
+  /** Also tells the first line of a run: a page may have shown it before it had one. */
+  #tell(line: RunLine): void {
+    for (const reader of this.#readers) reader.tell("run", { id: line.id, line });
   }
 
   #queue(): { readonly waiting: number; readonly running: number } {
