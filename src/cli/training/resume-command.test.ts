@@ -6,8 +6,8 @@ it("is one that a shell understands, with what the run was begun with", () => {
   expect(resumeCommandOf({ config, workDir: "my runs/x", device: undefined })).toBe(
     "npx pixart train 'my runs/x/recipe.json' --work-dir 'my runs/x' --resume",
   );
-  const more = { device: "cuda:1", gpus: 2, rehearsal: false };
+  const more = { device: "cuda:1", gpus: 2, maxRestarts: 3, rehearsal: false };
   expect(resumeCommandOf({ config: "tiny", workDir: "x", ...more })).toBe(
-    "npx pixart train tiny --work-dir x --gpus 2 --device 'cuda:1' --no-rehearsal --resume",
+    "npx pixart train tiny --work-dir x --gpus 2 --max-restarts 3 --device 'cuda:1' --no-rehearsal --resume",
   );
 });

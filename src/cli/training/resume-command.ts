@@ -8,6 +8,7 @@ export interface BegunRun {
   /** Default: as the config says. */
   readonly device: string | undefined;
   readonly gpus?: number;
+  readonly maxRestarts?: number | undefined;
   /** Default: depends on the size of the models. */
   readonly rehearsal?: boolean | undefined;
 }
@@ -18,6 +19,7 @@ export const resumeCommandOf = ({
   workDir,
   device,
   gpus = 1,
+  maxRestarts = 0,
   rehearsal,
 }: BegunRun): string =>
   [
@@ -26,7 +28,8 @@ export const resumeCommandOf = ({
     "--work-dir",
     shellWord(workDir),
     ...(gpus > 1 ? [`--gpus ${gpus}`] : []),
+    ...(maxRestarts > 0 ? [`--max-restarts ${maxRestarts}`] : []),
     ...(device === undefined ? [] : [`--device ${shellWord(device)}`]),
-    ...(rehearsal === false ? ["--no-rehearsal"] : []),
+    ...(rehearsal === undefined ? [] : [rehearsal ? "--rehearsal" : "--no-rehearsal"]),
     "--resume",
   ].join(" ");

@@ -42,7 +42,8 @@ const PROOF_STEPS = 4;
 /** `pixart train CONFIG` */
 export async function trainCommand(name: string, options: TrainCommandOptions): Promise<void> {
   const processes = processesOf(options);
-  const { gpus = 1, rehearsal, dryRun: isDry, proveResume: proof, json = false } = options;
+  const { gpus = 1, maxRestarts, rehearsal } = options;
+  const { dryRun: isDry, proveResume: proof, json = false } = options;
   if (processes === "launch" && !isDry && proof === undefined) {
     process.exitCode = await launch(options);
     return;
@@ -61,7 +62,8 @@ export async function trainCommand(name: string, options: TrainCommandOptions): 
     otherRun: options.acceptOtherRun ?? false,
   };
   const { device } = options;
-  const resumeCommand = resumeCommandOf({ config: name, workDir: folder, device, gpus, rehearsal });
+  const begun = { config: name, workDir: folder, device, gpus, maxRestarts, rehearsal };
+  const resumeCommand = resumeCommandOf(begun);
   if (proof !== undefined) {
     const config = fresh();
     const steps = proof === true ? PROOF_STEPS : proof;

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { WorkerEndedError } from "../../errors/index.ts";
 import type { App } from "../../server/app-types.ts";
 import { ApiError } from "../../server/http/api-error.ts";
-import { CONFIG_FILE, RECIPE_FILE } from "../../training/run-folder/run-files.ts";
 import { readmeCommand } from "../../training/run-folder/run-readme.ts";
 import { controlRun } from "../runs/control-run.ts";
 import { readingRun } from "../runs/read-run.ts";
 import { runCommand } from "../start/own-command.ts";
+import { resumeArguments } from "../start/resume-arguments.ts";
 import { controlRequest, publishRequest } from "../start/start-request.ts";
 import type { StudioContext } from "../studio-context.ts";
 import { bodyOf, requireChange } from "./requests.ts";
@@ -34,14 +34,12 @@ export function addRunControlRoutes(app: App, studio: StudioContext): void {
     requireChange(c, studio);
     const run = await runs.find(c.req.param("id"));
     const { path, id } = run.place;
+    const args = await resumeArguments(run);
+    const folder = readmeCommand(path)?.folder;
+    const cwd = folder !== undefined && existsSync(folder) ? folder : process.cwd();
     const found = await readingRun(run.place, () => run.process);
     if (found !== undefined || started.isAtWork(id))
       throw new ApiError(409, "run_at_work", "A process is already writing this run");
-    // The run brings its own config; the recipe is only compared with it.
-    const recipe = [RECIPE_FILE, CONFIG_FILE].find((name) => existsSync(join(path, name)));
-    const args = ["train", join(path, recipe ?? CONFIG_FILE), "--work-dir", path, "--resume"];
-    const folder = readmeCommand(path)?.folder;
-    const cwd = folder !== undefined && existsSync(folder) ? folder : process.cwd();
     await started.start(run.place, args, cwd);
     return c.json({ id }, 202);
   });

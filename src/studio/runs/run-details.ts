@@ -67,7 +67,7 @@ function fromRecipe(run: string, config: ResolvedConfig): RunDetails["difference
 }
 
 /** The command in the run's README, from the folder that it names. */
-function resumeCommand(run: string): string | null {
+export function resumeCommand(run: string): string | null {
   const found = readmeCommand(run);
   if (found === undefined) return null;
   return found.folder === process.cwd()

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it, vi } from "vitest";
-import { absolutePlace, readmeCommand, runReadme } from "./run-readme.ts";
+import { absolutePlace, readmeCommand, resumeOptions, runReadme } from "./run-readme.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "pixart-run-readme-")));
 const run = join(folder, "elsewhere", "run");
@@ -16,6 +16,16 @@ afterAll(() => rmSync(folder, { recursive: true }));
 it("names the command that goes on, and where", () => {
   expect(readmeCommand(run)).toEqual({ folder, command: "npx pixart train mine --resume" });
   expect(readmeCommand(folder)).toBeUndefined();
+});
+
+it("names the options that no config contains, and no others", () => {
+  const command =
+    "npx pixart train 'a --gpus 9' --work-dir x --gpus 4 --max-restarts 2 --device 'cuda:1' --no-rehearsal --cfg-options --resume";
+  writeFileSync(join(folder, "README.md"), runReadme("mine", command));
+  expect(resumeOptions(folder)).toEqual(["--gpus", "4", "--max-restarts", "2", "--no-rehearsal"]);
+  expect(resumeOptions(run)).toEqual([]);
+  rmSync(join(folder, "README.md"));
+  expect(resumeOptions(folder)).toEqual([]);
 });
 
 it("tells folders of the place that the run was started in from names on the Hub", () => {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { shellWords } from "../../files/processes/shell-word.ts";
 import { README_FILE } from "./run-files.ts";
 
 /** The README of a run folder: how to continue, and what is where. */
@@ -42,6 +43,20 @@ export function readmeCommand(
   } catch {
     return undefined;
   }
+}
+
+/** Options of `pixart train` that no config contains, with a number and without one. The device is in the config. */
+const COUNTED: readonly string[] = ["--gpus", "--max-restarts"];
+const SWITCHES: readonly string[] = ["--rehearsal", "--no-rehearsal"];
+
+/** The options with which a run's README resumes it, beyond its config: how many processes, and whether it rehearses. */
+export function resumeOptions(run: string): string[] {
+  const words = shellWords(readmeCommand(run)?.command ?? "");
+  return words.flatMap((word, i) => {
+    if (SWITCHES.includes(word)) return [word];
+    const value = words[i + 1] ?? "";
+    return COUNTED.includes(word) && /^[1-9]\d{0,4}$/.test(value) ? [word, value] : [];
+  });
 }
 
 /**
