@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -31,6 +31,20 @@ it("begins one run of a name that two ask for at once", async () => {
     ...{ minutes: 1, dry: false },
   };
   expect(await twice("/api/runs", asked)).toEqual([202, 409]);
+});
+
+it("begins a run where one was killed while it measured, but not among anything else", async () => {
+  const start = (name: string) => {
+    const asked = { name, folder: join(folder, "data"), base: "emoji-demo", goal: "style" };
+    return studio.post("/api/runs", { ...asked, minutes: 1, dry: false });
+  };
+  mkdirSync(join(folder, "work_dirs", "killed", "cache"), { recursive: true });
+  expect((await start("killed")).status).toBe(202);
+  mkdirSync(join(folder, "work_dirs", "pictures"));
+  writeFileSync(join(folder, "work_dirs", "pictures", "a.png"), "");
+  writeFileSync(join(folder, "work_dirs", "file"), "");
+  for (const name of ["pictures", "file", "stopped"])
+    expect((await start(name)).text, name).toContain("name_taken");
 });
 
 it("resumes a run once when two ask for it at once", async () => {

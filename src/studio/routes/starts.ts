@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { GOAL_TEXTS } from "../../config/goals/goal-config.ts";
@@ -6,7 +5,7 @@ import { recipeTexts } from "../../config/list-recipes.ts";
 import { makeFolder } from "../../files/make-folder.ts";
 import type { App } from "../../server/app-types.ts";
 import { ApiError } from "../../server/http/api-error.ts";
-import { isRunFolder } from "../../training/run-folder/run-folder.ts";
+import { isRunFolder, RunFolder } from "../../training/run-folder/run-folder.ts";
 import type { StartPlan, Starts } from "../api-types.ts";
 import { idOf } from "../runs/run-table.ts";
 import { bases } from "../start/bases.ts";
@@ -29,7 +28,7 @@ export function addStartRoutes(app: App, studio: StudioContext): void {
   );
 
   const requireFree = (path: string): void => {
-    if (!existsSync(path) && !started.isAtWork(idOf(path))) return;
+    if (RunFolder.isNew(path) && !started.isAtWork(idOf(path))) return;
     throw new ApiError(409, "name_taken", "Expected a name that is not taken for name", {
       param: "name",
     });

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseConfigJson } from "../../config/config-json.ts";
 import {
@@ -102,6 +102,12 @@ export class RunFolder implements Disposable {
       replaceFileSync(join(path, README_FILE), runReadme(config.name, resumeCommand));
       return new RunFolder(folder, config, lock);
     });
+  }
+
+  /** Whether {@link create} accepts a place: a new or empty folder, or one that a run left before it began. */
+  static isNew(path: string): boolean {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found === undefined || (found.isDirectory() && contentOf(path).length === 0);
   }
 
   /** Throws like {@link create}, but creates nothing. */
@@ -287,11 +293,16 @@ function moveOf(folder: OpenFolder): string | undefined {
     : `The run folder ${folder.path} was moved to ${place}`;
 }
 
-function refuseContent(path: string, resumeCommand: string): void {
+/** What keeps a run from starting in a folder. */
+function contentOf(path: string): string[] {
   // Features may have been cached before the run, and a process may have been killed before it started the run.
-  const names = readdirSync(path).filter(
+  return readdirSync(path).filter(
     (name) => !name.startsWith(LOCK_FILE) && name !== CACHE_FOLDER && !isOwnLeftover(name),
   );
+}
+
+function refuseContent(path: string, resumeCommand: string): void {
+  const names = contentOf(path);
   if (names.length === 0) return;
   const [found, advice] = names.includes(CONFIG_FILE)
     ? ["a run", `To continue that run: ${resumeCommand}\nTo start another, choose`]
