@@ -51,9 +51,12 @@ const dataPicture = (place: number, more: Partial<DataPicture> = {}): DataPictur
 /** What a folder holds. */
 export const mockReport: DataReport = {
   folder: "/home/ada/pictures/grandfather",
+  base: "PixArt-XL-2-512x512",
+  resolution: 512,
   pictures: 214,
   captioned: 198,
   cut: 3,
+  totals: { unreadable: 1, tooSmall: 1, doubles: 1 },
   unreadable: [{ name: "IMG_0231.jpg", reason: "it ends in the middle" }],
   tooSmall: [dataPicture(3, { width: 180, height: 140 })],
   doubles: [[dataPicture(1), dataPicture(1, { name: "fox (copy).png" })]],

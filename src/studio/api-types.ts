@@ -284,9 +284,19 @@ export interface DataPicture {
 
 export interface DataReport {
   readonly folder: string;
+  /** The base that the pictures were checked for, and its side in pixels; 0 if unknown. */
+  readonly base: string;
+  readonly resolution: number;
   readonly pictures: number;
   readonly captioned: number;
-  readonly cut: number;
+  /** Pictures with a caption that is cut; null if the base's tokenizer is not on this machine. */
+  readonly cut: number | null;
+  /** How many there are of what the lists below begin with; of doubles, the groups. */
+  readonly totals: {
+    readonly unreadable: number;
+    readonly tooSmall: number;
+    readonly doubles: number;
+  };
   readonly unreadable: readonly { readonly name: string; readonly reason: string }[];
   readonly tooSmall: readonly DataPicture[];
   readonly doubles: readonly (readonly DataPicture[])[];

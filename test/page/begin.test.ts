@@ -1,5 +1,5 @@
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { openBrowser } from "./browser.ts";
 import { openStudio } from "./studio-page.ts";
 
@@ -32,6 +32,19 @@ it("goes from a folder over its check and the plan to a run", async () => {
     expect.objectContaining({ ...wanted, dry: false }),
   ]);
   expect(studio.errors).toEqual([]);
+});
+
+it("checks a folder again for another base", async () => {
+  await using studio = await openStudio(browser, "/new");
+  const { page, mock } = studio;
+  await page.getByRole("button", { name: "Check these pictures" }).click();
+  await page.getByText("For training from PixArt-XL-2-512x512, at 512 px").waitFor();
+  await page.getByLabel("Start from").selectOption("emoji-small");
+  const bases = (): unknown[] =>
+    mock.asked
+      .filter(({ path }) => path === "/api/data/check")
+      .map(({ body }) => (body as { base: string }).base);
+  await vi.waitFor(() => expect(bases()).toEqual(["PixArt-XL-2-512x512", "emoji-small"]));
 });
 
 it("checks a folder without pictures of its own: they may be in its folders, tables or archives", async () => {

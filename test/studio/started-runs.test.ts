@@ -61,6 +61,8 @@ it("looks at a folder of pictures", async () => {
   const { state, report, message } = await studio.get<CheckState>(path);
   expect([state, message]).toEqual(["done", null]);
   expect(report).toMatchObject({ pictures: 18, captioned: 18, cut: 0, unreadable: [] });
+  expect(report).toMatchObject({ base: "emoji-small", resolution: 64 });
+  expect(report?.totals).toMatchObject({ unreadable: 0, tooSmall: 18 });
   expect(report?.shapes).toEqual([{ width: 32, height: 32, pictures: 18 }]);
   expect(report?.tooSmall).toHaveLength(18);
   expect(report?.shown[0]).toMatchObject({ name: "ball-blue.png", width: 32, height: 32 });

@@ -5,19 +5,24 @@ import { DataPictures } from "./data-pictures.tsx";
 
 /** What a folder contains, and which parts will not be used in training. */
 export function DataReportView({ report }: { readonly report: DataReport }): JSX.Element {
-  const { pictures, captioned, cut, unreadable, tooSmall, doubles, shapes, shown } = report;
+  const { base, resolution, pictures, captioned, cut, totals, shapes, shown } = report;
+  const { unreadable, tooSmall, doubles } = report;
   const most = Math.max(...shapes.map((shape) => shape.pictures), 1);
   const missing = pictures - captioned;
   return (
     <section class="card stack" aria-labelledby="report-title">
       <h2 id="report-title">What the folder contains</h2>
+      <p class="soft small-text">
+        For training from {base}
+        {resolution > 0 && `, at ${countText(resolution)} px`}.
+      </p>
       <ul class="counts">
         <Count value={pictures} text="pictures" />
         <Count value={missing} text="without a caption" isBad={missing > 0} />
-        <Count value={cut} text="captions too long" isBad={cut > 0} />
-        <Count value={doubles.length} text="groups of duplicates" isBad={doubles.length > 0} />
-        <Count value={tooSmall.length} text="too small" isBad={tooSmall.length > 0} />
-        <Count value={unreadable.length} text="unreadable" isBad={unreadable.length > 0} />
+        {cut !== null && <Count value={cut} text="captions too long" isBad={cut > 0} />}
+        <Count value={totals.doubles} text="groups of duplicates" isBad={totals.doubles > 0} />
+        <Count value={totals.tooSmall} text="too small" isBad={totals.tooSmall > 0} />
+        <Count value={totals.unreadable} text="unreadable" isBad={totals.unreadable > 0} />
       </ul>
       <div>
         <h3>Sizes</h3>
@@ -39,7 +44,7 @@ export function DataReportView({ report }: { readonly report: DataReport }): JSX
       </div>
       {unreadable.length > 0 && (
         <details>
-          <summary>{manyText(unreadable.length, "file")} can't be read</summary>
+          <summary>{manyText(totals.unreadable, "file")} can't be read</summary>
           <ul class="plain-lines">
             {unreadable.map(({ name, reason }) => (
               <li key={name}>
@@ -47,6 +52,7 @@ export function DataReportView({ report }: { readonly report: DataReport }): JSX
               </li>
             ))}
           </ul>
+          <More shown={unreadable.length} total={totals.unreadable} />
         </details>
       )}
       {doubles.length > 0 && (
@@ -55,12 +61,14 @@ export function DataReportView({ report }: { readonly report: DataReport }): JSX
           {doubles.map((group) => (
             <DataPictures key={group[0]?.name} pictures={group} />
           ))}
+          <More shown={doubles.length} total={totals.doubles} />
         </details>
       )}
       {tooSmall.length > 0 && (
         <details>
           <summary>Too small: the model would learn the blur of enlarging</summary>
           <DataPictures pictures={tooSmall} />
+          <More shown={tooSmall.length} total={totals.tooSmall} />
         </details>
       )}
       <details open>
@@ -70,6 +78,16 @@ export function DataReportView({ report }: { readonly report: DataReport }): JSX
     </section>
   );
 }
+
+/** Says how many are not listed. */
+const More = ({
+  shown,
+  total,
+}: {
+  readonly shown: number;
+  readonly total: number;
+}): JSX.Element | null =>
+  total > shown ? <p class="soft">And {countText(total - shown)} more.</p> : null;
 
 const Count = ({
   value,

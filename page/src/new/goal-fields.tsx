@@ -1,6 +1,17 @@
 import type { JSX } from "preact";
 import { durationText } from "../words/durations.ts";
-import { base, goal, isAsking, makePlan, minutes, name, place, starts, word } from "./new-store.ts";
+import {
+  base,
+  chooseBase,
+  goal,
+  isAsking,
+  makePlan,
+  minutes,
+  name,
+  place,
+  starts,
+  word,
+} from "./new-store.ts";
 
 /** What the pictures should be like, what training starts from, how long it may take. */
 export function GoalFields(): JSX.Element | null {
@@ -35,12 +46,7 @@ export function GoalFields(): JSX.Element | null {
       <div class="new-fields">
         <label class="field">
           <span>Start from</span>
-          <select
-            value={base.value}
-            onChange={(event) => {
-              base.value = event.currentTarget.value;
-            }}
-          >
+          <select value={base.value} onChange={(event) => chooseBase(event.currentTarget.value)}>
             {told.bases.map((one) => (
               <option key={one.name} value={one.name}>
                 {one.name}: {one.text}

@@ -67,7 +67,13 @@ export async function goTo(path: string): Promise<void> {
   });
 }
 
-/** Checks the current folder, and reports the progress. */
+/** Chooses what to start from: a folder that was checked for another base is checked again. */
+export function chooseBase(chosen: string): void {
+  base.value = chosen;
+  if (check.value !== undefined) void checkFolder();
+}
+
+/** Checks the current folder, and reports the progress. An earlier report on it stays until there is a new one. */
 export async function checkFolder(): Promise<void> {
   await asking(async () => {
     turn += 1;
@@ -81,7 +87,7 @@ export async function checkFolder(): Promise<void> {
       job,
       () => own === turn,
       (state) => {
-        check.value = state;
+        check.value = { ...state, report: state.report ?? check.peek()?.report ?? null };
       },
     );
   });

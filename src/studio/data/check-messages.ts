@@ -5,6 +5,8 @@ export interface CheckOrder {
   readonly folder: string;
   /** Folders outside of which nothing is read. */
   readonly within: readonly string[];
+  /** Name of the base that they are checked for. */
+  readonly base: string;
   /** Side in pixels that pictures should have. */
   readonly size: number;
   /** A folder with the base's tokenizer, if available locally. */

@@ -13,7 +13,8 @@ const MOST_TOKENS = 120;
 
 const tell = (message: CheckMessage): void => void process.send?.(message);
 
-async function check({ folder, within, size, tokenizer, job }: CheckOrder): Promise<void> {
+async function check(order: CheckOrder): Promise<void> {
+  const { folder, within, size, tokenizer } = order;
   const dataset = await readDataset(folder, { within, acceptUncaptioned: true });
   const checked = await checkDataset(dataset, {
     size,
@@ -22,7 +23,7 @@ async function check({ folder, within, size, tokenizer, job }: CheckOrder): Prom
     tokenizer: tokenizer === undefined ? undefined : await T5Tokenizer.fromPretrained(tokenizer),
     onProgress: (done, total) => tell({ type: "progress", done, total }),
   });
-  tell({ type: "done", report: dataReport(job, dataset, checked) });
+  tell({ type: "done", report: dataReport(order, dataset, checked) });
 }
 
 setPriority(NICENESS);

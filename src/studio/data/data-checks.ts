@@ -10,6 +10,9 @@ import type { StudioJob, StudioJobs } from "./studio-jobs.ts";
 
 const SCRIPT = new URL(`./check-process${extname(import.meta.url)}`, import.meta.url);
 
+/** What a data set is checked for. */
+type CheckedFor = Pick<CheckOrder, "base" | "size" | "tokenizer">;
+
 /** Checks data sets in separate processes, which follow no link out of the data roots. */
 export class DataChecks {
   readonly #jobs: StudioJobs;
@@ -22,12 +25,12 @@ export class DataChecks {
     this.#roots = roots;
   }
 
-  /** Starts checking a folder. Throws an ApiError if too many jobs are running. */
-  begin(folder: string, size: number, tokenizer: string | undefined): StudioJob {
+  /** Starts checking a folder for a base. Throws an ApiError if too many jobs are running. */
+  begin(folder: string, { base, size, tokenizer }: CheckedFor): StudioJob {
     return this.#jobs.begin(
       async (job) => {
         const within = await this.#roots.all();
-        await look(job, { folder, within, size, tokenizer, job: job.id });
+        await look(job, { folder, within, base, size, tokenizer, job: job.id });
       },
       { folder },
     );

@@ -2,20 +2,23 @@ import type { DatasetCheck } from "../../data/check-dataset.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { DataPicture, DataReport } from "../api-types.ts";
 import { checkedPictureAddress } from "../runs/addresses.ts";
+import type { CheckOrder } from "./check-messages.ts";
 
 /** Maximum number of pictures shown of each kind. */
 const MOST_SHOWN = 60;
 const MOST_GROUPS = 60;
+const MOST_IN_GROUP = 12;
 const MOST_SHAPES = 24;
 
 /** The page's view of a data set check. */
 export function dataReport(
-  job: string,
+  { job, base }: Pick<CheckOrder, "job" | "base">,
   { entries }: Dataset,
   { report, sizes }: DatasetCheck,
 ): DataReport {
   const texts = new Map(entries.map(({ file, text }) => [file, text]));
-  const cut = new Map((report.captions?.cut ?? []).map(({ file, cut: lost }) => [file, lost]));
+  const { captions, unreadable, tooSmall } = report;
+  const cut = new Map((captions?.cut ?? []).map(({ file, cut: lost }) => [file, lost]));
   const picture = (file: string): DataPicture => ({
     name: file,
     url: checkedPictureAddress(job, file),
@@ -26,12 +29,21 @@ export function dataReport(
   const doubles = [...report.duplicates, ...report.similar];
   return {
     folder: report.location,
+    base,
+    resolution: report.size,
     pictures: report.images,
     captioned: entries.filter(({ text }) => text !== "").length,
-    cut: cut.size,
-    unreadable: report.unreadable.map(({ path, reason }) => ({ name: path, reason })),
-    tooSmall: report.tooSmall.slice(0, MOST_SHOWN).map(picture),
-    doubles: doubles.slice(0, MOST_GROUPS).map((group) => group.map(picture)),
+    cut: captions === null ? null : cut.size,
+    totals: {
+      unreadable: unreadable.length,
+      tooSmall: tooSmall.length,
+      doubles: doubles.length,
+    },
+    unreadable: unreadable.slice(0, MOST_SHOWN).map(({ path, reason }) => ({ name: path, reason })),
+    tooSmall: tooSmall.slice(0, MOST_SHOWN).map(picture),
+    doubles: doubles
+      .slice(0, MOST_GROUPS)
+      .map((group) => group.slice(0, MOST_IN_GROUP).map(picture)),
     shapes: shapesOf({ report, sizes }),
     shown: entries.slice(0, MOST_SHOWN).map(({ file }) => picture(file)),
   };

@@ -25,7 +25,8 @@ export function addDataRoutes(app: App, studio: StudioContext): void {
     if (chosen === undefined)
       throw badValue(`one of ${known.map(({ name }) => name).join(", ")}`, "base", base);
     const path = await roots.require(folder);
-    const job = checks.begin(path, chosen.resolution, tokenizerOf(chosen.name));
+    const { name, resolution: size } = chosen;
+    const job = checks.begin(path, { base: name, size, tokenizer: tokenizerOf(name) });
     return c.json({ job: job.id }, 202);
   });
   app.get("/api/jobs/:job", (c) => c.json<CheckState>(jobOf(c).state));
