@@ -21,7 +21,10 @@ export interface ServerContext {
   readonly version: string;
   readonly engines: readonly EngineProcess[];
   readonly dispatcher: Dispatcher;
-  /** From all engines: what one has learned about a model applies to the others. */
+  /**
+   * From all engines, in the order of their set-up: what one has learned about a model applies to the others. A model that is
+   * still being loaded for the first time is missing.
+   */
   readonly models: () => ReadonlyMap<string, ModelFacts>;
   /** Names of the models that are served from the start. Others come from a catalog, and may be gone from it. */
   readonly servedNames: ReadonlySet<string>;

@@ -82,6 +82,16 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const metrics = new ServerMetrics();
   const models = new Map<string, ModelFacts>();
   const held = new Map<number, HeldMemory>();
+  const served = new Set(options.engines.flatMap((setup) => setup.models.map(({ name }) => name)));
+  /** Keeps the models in the order of the set-up, whatever order they were loaded in; those of a catalog follow. */
+  const learn = (facts: ModelFacts): void => {
+    const known = new Map(models).set(facts.name, facts);
+    models.clear();
+    for (const name of new Set([...served, ...known.keys()])) {
+      const each = known.get(name);
+      if (each !== undefined) models.set(name, each);
+    }
+  };
   let isDraining = false;
   const engines = options.engines.map((setup, index) => {
     const about = { engine: index, device: setup.device };
@@ -90,7 +100,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
       setup,
       lookMs: options.lookMs,
       onReady: () => dispatcher.pump(),
-      onModel: (facts) => models.set(facts.name, facts),
+      onModel: learn,
       onRestart: (how) => {
         metrics.restarts.inc();
         held.delete(index);
@@ -129,7 +139,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     engines,
     dispatcher,
     models: () => models,
-    servedNames: new Set(options.engines.flatMap((setup) => setup.models.map(({ name }) => name))),
+    servedNames: served,
     firstModel: options.engines[0]?.models[0]?.name ?? "",
     loader: options.catalog && new ModelLoader(options.catalog, engines),
     loadedModels: () =>
