@@ -213,8 +213,8 @@ export interface Placed {
 /**
  * `GET /events?runs=ID,ID`: one stream per tab. Events by name: `runs` (the list changed: request it again), `run` (`{id, line:
  * RunLine}`), `step` (`{id, stage, step, loss, gradNorm, lr, imagesPerSecond}`, at most 2 a second per run, the newest),
- * `validation`, `sample`, `checkpoint`, `warning`, `rollback`, `run-end` (each `{id, …the event}`), `drawing` (queue), and a
- * comment every 10 s.
+ * `validation`, `sample`, `checkpoint`, `warning`, `rollback`, `run-end` (each `{id, …the event}`), `drawing` (queue), `models` (one
+ * was loaded: request their list again), and a comment every 10 s.
  */
 export interface StreamEvents extends Record<PlacedEvent, Placed> {
   readonly runs: Record<string, never>;
@@ -229,6 +229,7 @@ export interface StreamEvents extends Record<PlacedEvent, Placed> {
     readonly imagesPerSecond: number;
   };
   readonly drawing: { readonly waiting: number; readonly running: number };
+  readonly models: Record<string, never>;
 }
 
 /** `POST /runs/{id}/control` with `{ do }` → 202, wherever the run's process is. `stop` saves first. */
@@ -390,9 +391,13 @@ export interface SessionState {
 export interface DrawModel {
   readonly id: string;
   readonly label: string;
+  /** The checkpoint's run, stage and step: two stages may have the same step. Null for other models. */
   readonly run: string | null;
+  readonly stage: string | null;
   readonly step: number | null;
   readonly resolution: number | null;
+  /** Whether the server is still loading it at its start, and can't draw with it yet: a `models` event tells when it can. */
+  readonly isLoading: boolean;
   /** What it draws with unless told otherwise; null until it has been loaded once. */
   readonly steps: number | null;
   readonly guidanceScale: number | null;

@@ -60,7 +60,7 @@ export class Studio implements AppExtension {
     const options = this.#options;
     const roots = new DataRoots([...options.dataRoots, ...options.workDirs]);
     const jobs = new StudioJobs();
-    this.#watcher = new Watcher(this.#runs, this.#started, server.dispatcher);
+    this.#watcher = new Watcher(this.#runs, this.#started, server);
     const studio: StudioContext = {
       options,
       server,

@@ -9,7 +9,7 @@ export interface Heard {
 
 /** Opens a stream that watches runs by their ids; gives what has been heard so far, and its end. */
 export async function listen(
-  studio: TestStudio,
+  studio: Pick<TestStudio, "server">,
   watched: string,
 ): Promise<{ readonly heard: Heard[]; readonly close: () => void }> {
   const abort = new AbortController();

@@ -6,6 +6,7 @@ import type { RunningServer } from "../../src/server/start-server.ts";
 import type { DrawModel } from "../../src/studio/api-types.ts";
 import { Studio } from "../../src/studio/studio.ts";
 import { startTestServer } from "../fixtures/test-server.ts";
+import { listen, until } from "./heard-events.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pixart-served-models-"));
 let server: RunningServer;
@@ -34,4 +35,20 @@ it("lists the served models in the order of the set-up, the one that draws unles
   const ready = await get<{ models: string[] }>("/ready");
   for (const list of [ids(models), ids(data), ids(system.models), ready.models])
     expect(list).toEqual(["zebra", "demo", "lynx"]);
+});
+
+it("lists models while they are loaded, and tells when one is", async () => {
+  server = await serve("step=1,load=700", false);
+  const list = async (): Promise<DrawModel[]> =>
+    (await get<{ models: DrawModel[] }>("/api/models")).models;
+  const { heard, close } = await listen({ server }, "");
+  const before = await list();
+  expect(ids(before)).toEqual(["zebra", "demo", "lynx"]);
+  expect(before[0]).toMatchObject({ isLoading: true, steps: null, resolution: null });
+  await server.ready;
+  const after = await list();
+  expect(after.map(({ isLoading }) => isLoading)).toEqual([false, false, false]);
+  expect(after[0]).toMatchObject({ steps: 20, resolution: 64 });
+  await until(() => heard.some(({ name }) => name === "models"));
+  close();
 });

@@ -51,6 +51,12 @@ it("finds every model that it offers by its own name, and the newest without any
   expect(await placeOf(undefined)).toBe(checkpoint("red fox", 2));
 });
 
+it("lists a checkpoint with its stage, since two stages may have the same step", async () => {
+  const list = await models.list(new Map());
+  expect(list[0]).toMatchObject({ stage: MADE_STAGE, step: 2 });
+  expect(list.at(-1)).toMatchObject({ run: null, stage: null, step: null });
+});
+
 it("gives the checkpoints of a run that was trained again names of their own", async () => {
   const before = (await models.names())[2] ?? "";
   expect(await placeOf(before)).toBe(checkpoint("red", 3));

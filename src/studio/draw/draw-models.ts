@@ -12,6 +12,7 @@ import { sideOf } from "../start/bases.ts";
 interface OfferedModel extends NamedPlace {
   readonly label: string;
   readonly run: string | null;
+  readonly stage: string | null;
   readonly step: number | null;
   readonly resolution: number | null;
 }
@@ -44,12 +45,10 @@ export class DrawModels implements ModelCatalog {
 
   /** All models, as shown on the page. */
   async list(known: ReadonlyMap<string, ModelFacts>): Promise<DrawModel[]> {
-    return (await this.#offered()).map(({ name, label, run, step, resolution }) => ({
+    return (await this.#offered()).map(({ name, place: _, ...shown }) => ({
       id: name,
-      label,
-      run,
-      step,
-      resolution,
+      ...shown,
+      isLoading: false,
       ...drawnAs(known.get(name)),
     }));
   }
@@ -84,6 +83,7 @@ const shippedOnes = (): OfferedModel[] =>
     place: shippedModel(name) ?? name,
     label: name,
     run: null,
+    stage: null,
     step: null,
     resolution: sideOf(shippedModel(name) ?? ""),
   }));
@@ -102,6 +102,7 @@ async function checkpointsOf(run: LiveRun): Promise<OfferedModel[]> {
     place,
     label: `${name} ${stages.length > 1 ? `${stage} ` : ""}@${step.toLocaleString("en-US")}${isBest ? " ★" : ""}`,
     run: id,
+    stage,
     step,
     resolution: stages.find((each) => each.name === stage)?.resolution ?? null,
   }));
@@ -117,12 +118,14 @@ const drawnAs = (
   adapters: facts?.adapters ?? [],
 });
 
-/** A served model, as shown on the page. */
-export const servedModel = (facts: ModelFacts): DrawModel => ({
-  id: facts.name,
-  label: basename(facts.name),
+/** A served model, as shown on the page; without facts, one that is still being loaded. */
+export const servedModel = (name: string, facts: ModelFacts | undefined): DrawModel => ({
+  id: name,
+  label: basename(name),
   run: null,
+  stage: null,
   step: null,
-  resolution: facts.nativeSide,
+  resolution: facts?.nativeSide ?? null,
+  isLoading: facts === undefined,
   ...drawnAs(facts),
 });

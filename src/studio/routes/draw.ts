@@ -8,10 +8,9 @@ export function addModelListRoutes(app: App, { models, server }: StudioContext):
     const known = server.models();
     const offered = (await models?.list(known)) ?? [];
     const ids = new Set(offered.map(({ id }) => id));
-    // A model that was loaded for a run is no longer offered once its checkpoint is gone.
-    const served = [...known.values()]
-      .filter(({ name }) => server.servedNames.has(name) && !ids.has(name))
-      .map(servedModel);
+    const served = [...server.servedNames]
+      .filter((name) => !ids.has(name))
+      .map((name) => servedModel(name, known.get(name)));
     return c.json({ models: [...served, ...offered] });
   });
 }

@@ -34,7 +34,7 @@ export class Reader {
   }
 
   /** Queues data that replaces earlier data of the same kind and run. */
-  tell<N extends keyof StreamEvents & ("runs" | "run" | "drawing")>(
+  tell<N extends keyof StreamEvents & ("runs" | "run" | "drawing" | "models")>(
     name: N,
     data: StreamEvents[N],
   ): void {

@@ -22,7 +22,8 @@ beforeEach(() => {
   };
   const idle: Pick<Dispatcher, "waiting" | "pictures"> = { waiting: 0, pictures: 0 };
   const started: Pick<StartedRuns, "lines"> = { lines: async () => [] };
-  watcher = new Watcher(runs as Runs, started as StartedRuns, idle as Dispatcher);
+  const server = { dispatcher: idle as Dispatcher, models: () => new Map() };
+  watcher = new Watcher(runs as Runs, started as StartedRuns, server);
 });
 afterEach(() => watcher.stop());
 

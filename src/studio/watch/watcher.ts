@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { shuttingDown } from "../../server/http/api-error.ts";
-import type { Dispatcher } from "../../server/jobs/dispatcher.ts";
+import type { ServerContext } from "../../server/server-context.ts";
 import type { RunEvent } from "../../training/run-folder/events.ts";
 import type { RunLine } from "../api-types.ts";
 import type { LiveRun } from "../runs/live-run.ts";
@@ -14,25 +14,30 @@ const WATCHED_MS = 500;
 const LISTENED_MS = 2000;
 const ALONE_MS = 10_000;
 
+/** What is told of the server besides runs. */
+type WatchedServer = Pick<ServerContext, "dispatcher" | "models">;
+
 /** Polls the runs, more often if somebody listens, and notifies the listeners. Only `stat` works on every file system. */
 export class Watcher {
   readonly #runs: Runs;
   readonly #started: StartedRuns;
-  readonly #dispatcher: Dispatcher;
+  readonly #server: WatchedServer;
   readonly #readers = new Set<Reader>();
   /** The lines last told; those of removed runs go with them. */
   readonly #told = new WeakMap<LiveRun, RunLine>();
   /** The same of started runs without a folder, by their ids. */
   #toldStarted: ReadonlyMap<string, RunLine> = new Map();
   #drawing = "";
+  /** Number of models that have been loaded. */
+  #models = 0;
   #timer: NodeJS.Timeout | undefined;
   #looked = Number.NEGATIVE_INFINITY;
   #isOver = false;
 
-  constructor(runs: Runs, started: StartedRuns, dispatcher: Dispatcher) {
+  constructor(runs: Runs, started: StartedRuns, server: WatchedServer) {
     this.#runs = runs;
     this.#started = started;
-    this.#dispatcher = dispatcher;
+    this.#server = server;
   }
 
   /** Starts polling. */
@@ -90,6 +95,7 @@ export class Watcher {
     for (const run of this.#runs.all) if (isDue || this.#isWatched(run)) await this.#tellLine(run);
     await this.#tellStarted();
     this.#tellDrawing();
+    this.#tellModels();
     for (const reader of this.#readers) reader.flush();
   }
 
@@ -122,7 +128,7 @@ export class Watcher {
   }
 
   #queue(): { readonly waiting: number; readonly running: number } {
-    const { waiting, pictures } = this.#dispatcher;
+    const { waiting, pictures } = this.#server.dispatcher;
     return { waiting, running: pictures - waiting };
   }
 
@@ -132,5 +138,12 @@ export class Watcher {
     if (shown === this.#drawing) return;
     this.#drawing = shown;
     for (const reader of this.#readers) reader.tell("drawing", queue);
+  }
+
+  #tellModels(): void {
+    const { size } = this.#server.models();
+    if (size === this.#models) return;
+    this.#models = size;
+    for (const reader of this.#readers) reader.tell("models", {});
   }
 }
