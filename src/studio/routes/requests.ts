@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { FileWriteError } from "../../files/write-error.ts";
 import type { AppContext } from "../../server/app-types.ts";
 import { ApiError, shuttingDown } from "../../server/http/api-error.ts";
 import { checkBody } from "../../server/http/check-body.ts";
@@ -37,6 +38,16 @@ export function requireChange(c: AppContext, studio: StudioContext): void {
     "read_only",
     "This server shows runs read-only; to change them, use pixart studio without --read-only",
   );
+}
+
+/** Starts a run; throws an ApiError with the reason if something that it needs can't be written. */
+export async function startingRun<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    if (!(error instanceof FileWriteError)) throw error;
+    throw new ApiError(409, "not_writable", `The run can't be started: ${error.message}`);
+  }
 }
 
 /** An integer query parameter within limits; the fallback if it is not one. */

@@ -10,7 +10,7 @@ import { runCommand } from "../start/own-command.ts";
 import { resumeArguments } from "../start/resume-arguments.ts";
 import { controlRequest, publishRequest } from "../start/start-request.ts";
 import type { StudioContext } from "../studio-context.ts";
-import { bodyOf, requireChange } from "./requests.ts";
+import { bodyOf, requireChange, startingRun } from "./requests.ts";
 
 /** Adds the routes that change a run. */
 export function addRunControlRoutes(app: App, studio: StudioContext): void {
@@ -40,7 +40,7 @@ export function addRunControlRoutes(app: App, studio: StudioContext): void {
     const found = await readingRun(run.place, () => run.process);
     if (found !== undefined || started.isAtWork(id))
       throw new ApiError(409, "run_at_work", "A process is already writing this run");
-    await started.start(run.place, args, cwd);
+    await startingRun(() => started.start(run.place, args, cwd));
     return c.json({ id }, 202);
   });
 

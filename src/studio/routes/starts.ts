@@ -12,7 +12,7 @@ import { bases } from "../start/bases.ts";
 import { planRun } from "../start/plan-run.ts";
 import { finetuneArguments, startRequest } from "../start/start-request.ts";
 import type { StudioContext } from "../studio-context.ts";
-import { bodyOf, requireChange } from "./requests.ts";
+import { bodyOf, requireChange, startingRun } from "./requests.ts";
 
 /** Adds the routes for starting runs, and for the choices available. */
 export function addStartRoutes(app: App, studio: StudioContext): void {
@@ -58,11 +58,11 @@ export function addStartRoutes(app: App, studio: StudioContext): void {
         isPlanning = false;
       }
     }
-    await makeFolder(root);
+    await startingRun(() => makeFolder(root));
     const path = join(await realpath(root), request.name);
     requireFree(path); // nothing is awaited from here to the start, or two requests could pass
     const run = { id: idOf(path), path, name: request.name };
-    await started.start(run, args, process.cwd());
+    await startingRun(() => started.start(run, args, process.cwd()));
     return c.json({ id: run.id }, 202);
   });
 }

@@ -1,9 +1,11 @@
 import { statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeFolder } from "../../files/make-folder.ts";
+import { makeFolder, makeTemporaryFolder } from "../../files/make-folder.ts";
 import { startDetached } from "../../files/processes/start-detached.ts";
 import { removeFile } from "../../files/remove.ts";
 import { unlessItFails } from "../../files/unless-it-fails.ts";
+import { FileWriteError } from "../../files/write-error.ts";
 import { EVENTS_FILE, isRunFolder } from "../../training/run-folder/run-folder.ts";
 import type { Activity, RunDetails, RunLine } from "../api-types.ts";
 import { logPart } from "../runs/log-part.ts";
@@ -44,11 +46,13 @@ const LAST_LINES = 3;
 export class StartedRuns {
   readonly #program: Program;
   readonly #folder: string;
+  /** Used where that one can't be written. */
+  #spareFolder: string | undefined;
   readonly #started = new Map<string, StartedRun>();
   /** Ids of runs whose processes are about to begin. */
   readonly #starting = new Set<string>();
 
-  /** @param folder for their output until they have folders of their own */
+  /** @param folder for their output until they have folders of their own; if it can't be written, a temporary one is */
   constructor(program: Program, folder: string) {
     this.#program = program;
     this.#folder = folder;
@@ -66,25 +70,32 @@ export class StartedRuns {
     return this.#starting.has(id) || (run !== undefined && run.ended === undefined);
   }
 
-  /** Starts a command of this program that writes a run, which {@link isAtWork} from this call on. */
+  /**
+   * Starts a command of this program that writes a run, which {@link isAtWork} from this call on. Throws FileWriteError if its
+   * output can be written nowhere.
+   */
   async start(place: RunPlace, args: readonly string[], cwd: string): Promise<StartedRun> {
     this.#starting.add(place.id);
+    const startIn = async (folder: string): Promise<StartedRun> => {
+      await makeFolder(folder);
+      const log = join(folder, `${place.id}.log`);
+      await removeFile(log); // of an earlier run with this name
+      return this.#begin(place, log, args, cwd);
+    };
     try {
-      await makeFolder(this.#folder);
-      await removeFile(this.#logOf(place)); // of an earlier run with this name
-      return this.#begin(place, args, cwd);
+      return await startIn(this.#spareFolder ?? this.#folder);
+    } catch (error) {
+      if (!(error instanceof FileWriteError)) throw error;
+      // A home folder may be full or read-only where runs can be written.
+      this.#spareFolder = await makeTemporaryFolder(tmpdir(), "pixart-starts");
+      return await startIn(this.#spareFolder);
     } finally {
       this.#starting.delete(place.id);
     }
   }
 
-  #logOf({ id }: RunPlace): string {
-    return join(this.#folder, `${id}.log`);
-  }
-
-  #begin(place: RunPlace, args: readonly string[], cwd: string): StartedRun {
+  #begin(place: RunPlace, log: string, args: readonly string[], cwd: string): StartedRun {
     const [file, ...before] = this.#program;
-    const log = this.#logOf(place);
     const child = startDetached({ file, args: [...before, ...args], cwd, output: log });
     const begun = new Date().toISOString();
     const hadFolder = isRunFolder(place.path);
