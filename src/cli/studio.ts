@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { extname, resolve } from "node:path";
@@ -8,6 +7,7 @@ import { startServer } from "../server/start-server.ts";
 import { Studio } from "../studio/studio.ts";
 import { ownProgram } from "./own-program.ts";
 import { EndingSignals, isLoopback, keysOf, MOST_PIXELS, MOST_QUEUED, serverLog } from "./serve.ts";
+import { openPage } from "./terminal/open-page.ts";
 import { keepWorking, printResult } from "./terminal/output.ts";
 import { say } from "./terminal/talk.ts";
 import { UsageError } from "./terminal/usage-error.ts";
@@ -92,15 +92,19 @@ export async function studioCommand(
     say(`Showing the runs in ${dirs.map((dir) => resolve(dir)).join(", ")}. Open:`);
     const { port: own } = new URL(server.url);
     const here = lan ? `http://127.0.0.1:${own}` : server.url;
-    printResult(`${here}/#k=${key}`);
-    for (const address of lan ? lanAddresses() : [])
-      sayOnPhones(`http://${address}:${own}/#k=${viewKeys[0]}`);
-    if (options.open) openBrowser(`${here}/#k=${key}`);
+    const address = withKey(here, key);
+    printResult(address);
+    for (const other of lan ? lanAddresses() : [])
+      sayOnPhones(withKey(`http://${other}:${own}`, viewKeys[0] ?? ""));
+    await using _ = options.open ? await openPage(address) : undefined;
     await signals.ended;
   } finally {
     signals.ignore();
   }
 }
+
+/** The address of the page with a key, which may contain characters that addresses give a meaning. */
+const withKey = (url: string, key: string): string => `${url}/#k=${encodeURIComponent(key)}`;
 
 const drawnKey = (): string => randomBytes(18).toString("base64url");
 
@@ -116,16 +120,3 @@ const lanAddresses = (): string[] =>
     .flatMap((each) => each ?? [])
     .filter(({ family, internal }) => family === "IPv4" && !internal)
     .map(({ address }) => address);
-
-const OPENERS: Partial<Readonly<Record<NodeJS.Platform, readonly [string, ...string[]]>>> = {
-  darwin: ["open"],
-  win32: ["cmd", "/c", "start", ""],
-};
-
-/** Opens the system's browser; does nothing if there is none, since the address is printed. */
-function openBrowser(address: string): void {
-  const [file, ...args] = OPENERS[process.platform] ?? ["xdg-open"];
-  spawn(file, [...args, address], { stdio: "ignore", detached: true })
-    .on("error", () => {})
-    .unref();
-}

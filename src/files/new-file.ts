@@ -21,6 +21,8 @@ export function* inPieces(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
 export interface NewFileOptions {
   /** Whether to wait until the bytes are on disk. Default true; false for what can quickly be made again. */
   readonly durable?: boolean;
+  /** Whether other users may not read it. Default false. */
+  readonly isPrivate?: boolean;
 }
 
 /**
@@ -30,9 +32,10 @@ export interface NewFileOptions {
 export async function writeNewFile(
   path: string,
   chunks: Iterable<Uint8Array>,
-  { durable = true }: NewFileOptions = {},
+  { durable = true, isPrivate = false }: NewFileOptions = {},
 ): Promise<void> {
-  const file = await writing({ path, aim: "make this file" }, () => open(path, "wx"));
+  const mode = isPrivate ? 0o600 : 0o666;
+  const file = await writing({ path, aim: "make this file" }, () => open(path, "wx", mode));
   try {
     await fill(file, path, chunks, durable);
   } catch (error) {

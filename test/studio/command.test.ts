@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, expect, it, vi } from "vitest";
 import { writeMadeRun } from "../fixtures/made-run.ts";
 import { MAIN } from "../fixtures/pixart-program.ts";
 import { pixartHere } from "../integration/in-process.ts";
@@ -43,6 +43,41 @@ it("prints an address with a key that opens it, and ends by SIGTERM with an open
   expect(performance.now() - begun).toBeLessThan(4000);
   expect(stderr).toContain("SIGTERM");
   expect(stderr).not.toContain(key);
+});
+
+it("opens a browser at a key of any characters, without showing it to other users", async () => {
+  const told = join(folder, "told.json");
+  const programs = join(folder, "programs");
+  mkdirSync(programs);
+  const opener = join(programs, process.platform === "darwin" ? "open" : "xdg-open");
+  const script = `#!${process.execPath}
+const fs = require("fs");
+const file = require("url").fileURLToPath(process.argv[2]);
+const read = { argument: process.argv[2], mode: fs.statSync(file).mode & 0o777, text: fs.readFileSync(file, "utf8") };
+fs.writeFileSync(${JSON.stringify(`${told}.part`)}, JSON.stringify({ ...read, file }));
+fs.renameSync(${JSON.stringify(`${told}.part`)}, ${JSON.stringify(told)});
+`;
+  writeFileSync(opener, script, { mode: 0o755 });
+  const key = 'a+b&c%2F"d';
+  const flags = ["--port", "0", "--read-only", "--open"];
+  const studio = execa(process.execPath, [MAIN, "studio", join(folder, "runs"), ...flags], {
+    env: { PATH: `${programs}:${process.env.PATH}`, PIXART_API_KEY: key },
+    reject: false,
+  });
+  const address = await new Promise<string>((resolve) =>
+    studio.stdout.once("data", (text) => resolve(String(text).trim())),
+  );
+  // As the page reads it.
+  expect(new URLSearchParams(new URL(address).hash.slice(1)).get("k")).toBe(key);
+  await vi.waitFor(() => expect(existsSync(told)).toBe(true), 10_000);
+  const { argument, mode, text, file } = JSON.parse(readFileSync(told, "utf8"));
+  expect(text).toContain(`url=${address}"`);
+  expect(mode).toBe(0o600);
+  expect(argument).not.toContain("a+b");
+  expect(argument).not.toContain("a%2Bb");
+  studio.kill("SIGTERM");
+  expect((await studio).exitCode).toBe(0);
+  expect(existsSync(file)).toBe(false);
 });
 
 it("refuses another address without a key", async () => {
