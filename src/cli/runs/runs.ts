@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { expected } from "../../errors/index.ts";
 import { type RunSummary, summarizeRuns } from "../../training/run-folder/run-summary.ts";
 import { currentStage } from "../../training/run-folder/stage-progress.ts";
+import { localTime } from "../terminal/local-time.ts";
 import { table } from "../terminal/table.ts";
 import { say } from "../terminal/talk.ts";
 
@@ -65,7 +66,7 @@ function describeReadable(runs: readonly RunSummary[], width: number): string[] 
       lossText(stage?.heldout?.loss),
       lowest === null ? "-" : `${lossText(lowest.loss)} at ${lowest.step}`,
       speedText(stage?.imagesPerSecond ?? null),
-      begun?.slice(0, 16).replace("T", " ") ?? "-",
+      begun === null ? "-" : localTime(begun),
     ];
   });
   return table([head, ...rows]);
