@@ -31,7 +31,7 @@ export class SystemReport {
     const own = jobs.filter((job) => ownsJob(server, client, job));
     const labels = new Map(offered.map(({ id, label }) => [id, label]));
     // Those of runs that are gone are unloaded when others need the memory.
-    const kept = [...known.keys()].filter((id) => server.servedNames.has(id) || labels.has(id));
+    const kept = [...known.keys()].filter((id) => labels.has(id));
     return {
       version: server.version,
       node: process.versions.node,
@@ -44,7 +44,7 @@ export class SystemReport {
         server: process.memoryUsage.rss(),
       },
       disk: await disksOf(runs.roots),
-      models: [...new Set([...kept, ...labels.keys()])].map((id) => ({
+      models: [...new Set([...server.servedNames, ...kept, ...labels.keys()])].map((id) => ({
         id,
         name: labels.get(id) ?? id,
         isLoaded: loaded.has(id),

@@ -10,9 +10,16 @@ import { type Heard, listen, until } from "./heard-events.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pixart-studio-failed-"));
 const go = join(folder, "go");
-/** Fails once it may go on. */
-const FAILS = `setInterval(() => {
-  if (!require("fs").existsSync(${JSON.stringify(go)})) return;
+/** Fails once it may go on, before it writes anything; a run named "killed" is killed after that. */
+const FAILS = `const fs = require("fs");
+const run = process.argv[process.argv.indexOf("--work-dir") + 1];
+setInterval(() => {
+  if (!fs.existsSync(${JSON.stringify(go)})) return;
+  if (run.endsWith("killed")) {
+    console.error("libtorch: out of memory");
+    fs.appendFileSync(run + "/events.jsonl", '{"type":"resume","time":"2026-01-03T00:00:00Z","stage":"alignment","step":5}\\n');
+    process.kill(process.pid, "SIGKILL");
+  }
   console.error("Reading the data\\nExpected a folder of pictures");
   process.exit(1);
 }, 20)`;
@@ -83,4 +90,25 @@ it("tells why a run could not be resumed, and adds it to the log, once", async (
     ...{ state: "stopped", message: null },
   });
   expect((await log(after)).lines).toEqual(["step 5"]);
+});
+
+it("tells how a run's process was killed, whose output is in the run's own log", async () => {
+  rmSync(go, { force: true });
+  await writeMadeRun(join(folder, "work_dirs", "killed"), { steps: 5, end: null });
+  writeFileSync(
+    join(folder, "work_dirs", "killed", "log.txt"),
+    "step 5\nlibtorch: out of memory\n",
+  );
+  const { heard, close } = await listen(studio, "");
+  await until(() => heard.some(({ name }) => name === "runs"));
+  const { runs } = await studio.get<{ runs: RunLine[] }>("/api/runs");
+  const id = runs.find(({ name }) => name === "killed")?.id ?? "";
+  expect((await studio.post(`/api/runs/${id}/resume`, {})).status).toBe(202);
+  writeFileSync(go, "");
+  const message = "Its last process was ended by SIGKILL: libtorch: out of memory";
+  await until(() => linesOf(heard, id).at(-1)?.message === message);
+  expect(linesOf(heard, id).at(-1)?.state).toBe("interrupted");
+  const { lines } = await studio.get<LogPart>(`/api/runs/${id}/log`);
+  expect(lines).toEqual(["step 5", "libtorch: out of memory"]);
+  close();
 });

@@ -44,6 +44,7 @@ it("lists models while they are loaded, and tells when one is", async () => {
   const { heard, close } = await listen({ server }, "");
   const before = await list();
   expect(ids(before)).toEqual(["zebra", "demo", "lynx"]);
+  expect((await get<{ models: object[] }>("/api/system")).models).toHaveLength(3);
   expect(before[0]).toMatchObject({ isLoading: true, steps: null, resolution: null });
   await server.ready;
   const after = await list();

@@ -145,7 +145,8 @@ export class StartedRuns {
   /** The output of a process that ended without a word in its run's own log; undefined if there is none. */
   unwrittenLog(line: RunLine): string | undefined {
     const run = this.#started.get(line.id);
-    return run !== undefined && canStart(line) && isUntold(run, line) ? run.log : undefined;
+    if (run === undefined || !canStart(line) || !isUntold(run, line)) return undefined;
+    return hasBegun(run) ? undefined : run.log;
   }
 }
 
@@ -155,10 +156,14 @@ const SILENT = "it printed nothing";
 const canStart = ({ state }: RunLine): boolean =>
   state !== "running" && state !== "elsewhere" && state !== "unreadable";
 
+/** Whether a process that has ended had written events: then its output is in the run's own log, too. */
+const hasBegun = ({ events, ended }: StartedRun): boolean => (ended?.events ?? 0) > events;
+
 /** Whether the process started here was the run's last, and failed without an event that says why. */
-function isUntold({ place, events, ended }: StartedRun, { state }: RunLine): boolean {
+function isUntold(run: StartedRun, { state }: RunLine): boolean {
+  const { place, ended } = run;
   if (ended?.isFailure !== true || eventBytes(place) !== ended.events) return false;
-  return ended.events <= events || state === "interrupted";
+  return !hasBegun(run) || state === "interrupted";
 }
 
 /** Size of a run's events; 0 if it has none yet. */
