@@ -26,7 +26,9 @@ function chosenFrom(
 ): readonly RemoteFile[] {
   const lacking: WantedFile[] = [];
   const chosen = wanted.flatMap((file) => {
-    const found = file.names.map((path) => listing.get(path)).find((entry) => entry !== undefined);
+    const found = [...file.names, ...(file.otherwise ?? [])]
+      .map((path) => listing.get(path))
+      .find((entry) => entry !== undefined);
     if (found === undefined && !file.isOptional) lacking.push(file);
     return found ?? [];
   });

@@ -1,3 +1,4 @@
+import { readHubEnvironment } from "./environment.ts";
 import { fetchFiles } from "./fetch-files.ts";
 import { locate } from "./locate.ts";
 import { checkRevision, parseRepository, refuseRevision } from "./repository-name.ts";
@@ -30,8 +31,10 @@ export async function resolveModel(
   }
   if (revision !== undefined) checkRevision(revision);
   const model = { type: "model", name: place.name } as const;
+  const isOffline = readHubEnvironment().offlineBy !== undefined;
   const { cached, commit } = await locate(model, revision ?? "main", (cache) => {
-    const lacking = (of: string): readonly string[] => missingFrom(cache.snapshot(of), files);
+    const lacking = (of: string): readonly string[] =>
+      missingFrom(cache.snapshot(of), files, isOffline);
     return {
       lacking,
       isWhole: (of) => lacking(of).length === 0,

@@ -227,6 +227,10 @@ export const weightsFileNames = (
     indexFileName(baseName, variant, format),
   ]);
 
+/** Whether a model's folder has weights of a variant. */
+export const hasVariant = (folder: string, baseName: WeightsBaseName, variant: string): boolean =>
+  weightsFileNames(baseName, variant).some((name) => existsSync(join(folder, name)));
+
 // transformers has its own stem for pickles.
 const stemOf = (baseName: WeightsBaseName, format: WeightsFormat): string =>
   baseName === "model" && format === "bin" ? "pytorch_model" : baseName;

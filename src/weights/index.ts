@@ -8,6 +8,7 @@ export {
 } from "../files/reading/config-json.ts";
 export { BadFileError, MissingFileError } from "../files/reading/errors.ts";
 export {
+  hasVariant,
   loadModelFolder,
   ModelFolder,
   type ModelFolderContent,

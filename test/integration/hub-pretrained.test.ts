@@ -54,3 +54,38 @@ it("every fromPretrained takes a name, and downloads what it reads", async () =>
   (await PixArtAlphaPipeline.fromPretrained(shipped)).dispose();
   expect(server.requests).toEqual([]);
 });
+
+/** The shipped model, with the transformer's weights alone as a variant, and other plain ones beside them. */
+const PLAIN = "transformer/diffusion_pytorch_model.safetensors";
+const FP16 = "transformer/diffusion_pytorch_model.fp16.safetensors";
+const mixed = { ...emojiSmall, [FP16]: emojiSmall[PLAIN] ?? "" };
+
+it("loads a variant where only some models have it, and the plain weights of the others", async () => {
+  const { server } = await testHub({ ...mixed, [PLAIN]: "other weights" });
+  const downloaded = (path: string): boolean =>
+    server.log("hub").some((line) => line.startsWith("GET") && line.endsWith(path));
+  const warnings: string[] = [];
+  const options = { variant: "fp16", onWarning: (text: string) => void warnings.push(text) };
+  // What another program needed of it is here already.
+  await expect(PixArtAlphaPipeline.fromPretrained(name)).rejects.toThrow("expected");
+  expect(downloaded(PLAIN)).toBe(true);
+
+  for (const isOffline of [false, true]) {
+    if (isOffline) vi.stubEnv("HF_HUB_OFFLINE", "1");
+    const pipe = await PixArtAlphaPipeline.fromPretrained(name, options);
+    expect(await pipe.source?.hash()).toMatch(/^[0-9a-f]{10}$/);
+    pipe.dispose();
+    expect(warnings.splice(0)).toEqual([
+      expect.stringMatching(
+        /has no variant fp16 of text_encoder and vae: their plain weights are loaded$/,
+      ),
+    ]);
+  }
+  expect(downloaded(FP16)).toBe(true);
+});
+
+it("says what is missing where no model has the variant", async () => {
+  await expect(PixArtAlphaPipeline.fromPretrained(shipped, { variant: "fp16" })).rejects.toThrow(
+    "model.fp16.safetensors",
+  );
+});

@@ -19,7 +19,7 @@ import {
 } from "../../schedulers/index.ts";
 import { T5Tokenizer } from "../../text/index.ts";
 import { tokenizerFiles } from "../../text/tokenizer/tokenizer-files.ts";
-import type { WeightsBaseName } from "../../weights/index.ts";
+import { hasVariant, type WeightsBaseName } from "../../weights/index.ts";
 import { type WeightsSource, weightsSource } from "../generation-record.ts";
 import { componentClass, readModelIndex, readSamplingDefaults } from "../model-index.ts";
 import { createPipeline, type PixArtAlphaPipeline as Pipeline } from "../pixart-alpha.ts";
@@ -56,19 +56,60 @@ const components: Readonly<
 
 const KEPT_ENCODER_BYTES = 2 ** 30;
 
+/** A model's folder in a pipeline, and the name of its weights. */
+type ModelPlace = readonly [subfolder: string, baseName: WeightsBaseName];
+
+/** The models of a pipeline. */
+const models = {
+  textEncoder: ["text_encoder", "model"],
+  transformer: ["transformer", "diffusion_pytorch_model"],
+  vae: ["vae", "diffusion_pytorch_model"],
+} as const satisfies Partial<Record<FolderComponent, ModelPlace>>;
+
 /** The files of a pipeline in a repository, except those of components that the caller provides. */
 function wantedFiles(options: PixArtAlphaPretrainedOptions): readonly WantedFile[] {
-  const model = (baseName: WeightsBaseName, subfolder: string): readonly WantedFile[] =>
-    pretrainedFiles(baseName, { subfolder, variant: options.variant });
+  const { variant } = options;
+  const model = ([subfolder, baseName]: ModelPlace): readonly WantedFile[] => {
+    const plain = pretrainedFiles(baseName, { subfolder });
+    if (variant === undefined) return plain;
+    return pretrainedFiles(baseName, { subfolder, variant }).map(({ names }, i) => ({
+      names,
+      otherwise: plain[i]?.names ?? [],
+    }));
+  };
   const files: Record<FolderComponent, readonly WantedFile[]> = {
     scheduler: schedulerFiles("scheduler"),
     tokenizer: tokenizerFiles("tokenizer"),
-    textEncoder: model("model", "text_encoder"),
-    transformer: model("diffusion_pytorch_model", "transformer"),
-    vae: model("diffusion_pytorch_model", "vae"),
+    textEncoder: model(models.textEncoder),
+    transformer: model(models.transformer),
+    vae: model(models.vae),
   };
   const own = Object.entries(files).filter(([name]) => isFromFolder(name, options));
   return [{ names: ["model_index.json"] }, ...own.flatMap(([, wanted]) => wanted)];
+}
+
+/**
+ * The variant to read of each model: the plain weights where only others have it, as in diffusers
+ * (`pipeline_loading_utils.py` variant_compatible_siblings). None has it: the wanted one, so that loading says what is missing.
+ */
+function variantsIn(
+  folder: string,
+  options: PixArtAlphaPretrainedOptions,
+): Readonly<Record<keyof typeof models, string | undefined>> {
+  const { variant, onWarning = emitWarning } = options;
+  const all = { textEncoder: variant, transformer: variant, vae: variant };
+  if (variant === undefined) return all;
+  const read = (Object.keys(models) as (keyof typeof models)[]).filter((name) =>
+    isFromFolder(name, options),
+  );
+  const without = read.filter((name) => {
+    const [subfolder, baseName] = models[name];
+    return !hasVariant(join(folder, subfolder), baseName, variant);
+  });
+  if (without.length === 0 || without.length === read.length) return all;
+  const folders = without.map((name) => models[name][0]).join(" and ");
+  onWarning(`${folder} has no variant ${variant} of ${folders}: their plain weights are loaded`);
+  return { ...all, ...Object.fromEntries(without.map((name) => [name, undefined])) };
 }
 
 /** Whether anything of a component's folder is read. */
@@ -83,7 +124,7 @@ async function load(
   const { revision, ...options } = checkedPretrainedOptions(given);
   if (typeof options.scheduler === "string") requireSchedulerName(options.scheduler);
   const folder = await resolveModel(folderOrName, { revision, files: wantedFiles(options) });
-  const { variant } = options;
+  const variants = variantsIn(folder, options);
   const own = Object.entries(components)
     .filter(([name]) => !(name in options) || (name === "scheduler" && !options.scheduler))
     .map(([, { key, classes }]) => [key, classes] as const);
@@ -106,23 +147,27 @@ async function load(
   try {
     const textEncoder =
       options.textEncoder === undefined
-        ? await loading(textEncoderIn(folder, options))
+        ? await loading(textEncoderIn(folder, { ...options, variant: variants.textEncoder }))
         : options.textEncoder;
     const transformer =
       options.transformer ??
       (await loading(
-        PixArtTransformer2DModel.fromPretrained(folder, { ...options, subfolder: "transformer" }),
+        PixArtTransformer2DModel.fromPretrained(folder, {
+          ...options,
+          variant: variants.transformer,
+          subfolder: "transformer",
+        }),
       ));
     const vaeClass = index.components.vae === "AutoencoderTiny" ? AutoencoderTiny : AutoencoderKL;
     const vae =
       options.vae ??
       (await loading<AutoencoderKL | AutoencoderTiny>(
-        vaeClass.fromPretrained(folder, { ...asFloats, subfolder: "vae" }),
+        vaeClass.fromPretrained(folder, { ...asFloats, variant: variants.vae, subfolder: "vae" }),
       ));
     const source =
       options.transformer === undefined
         ? weightsSource(basename(resolve(folderOrName)), () =>
-            weightsHash(join(folder, "transformer"), variant),
+            weightsHash(join(folder, "transformer"), variants.transformer),
           )
         : options.source;
     const { controlnet } = options;
