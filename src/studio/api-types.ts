@@ -391,7 +391,7 @@ export interface SessionState {
 export interface DrawModel {
   readonly id: string;
   readonly label: string;
-  /** The checkpoint's run, stage and step: two stages may have the same step. Null for other models. */
+  /** A checkpoint's run, stage and step, of a run from the newest: two stages may have the same step. Null for other models. */
   readonly run: string | null;
   readonly stage: string | null;
   readonly step: number | null;

@@ -141,6 +141,11 @@ describe("a run", () => {
       await page.getByRole("cell", { name: "pretraining" }).waitFor();
       const links = page.getByRole("link", { name: /^Draw with step / });
       expect(await links.count()).toBe(isReadOnly ? 0 : 4);
+      if (isReadOnly) continue;
+      const address = "/draw?run=r1&stage=alignment&step=1000";
+      expect(await links.nth(1).getAttribute("href")).toBe(address);
+      await links.nth(1).click();
+      await expect.poll(() => page.getByLabel(/^Model/).inputValue()).toBe("r1-1000");
     }
   });
 

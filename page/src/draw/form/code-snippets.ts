@@ -70,7 +70,7 @@ function typeScript(fields: Fields, { origin, hasStart, hasMask }: SnippetPlace)
 const OPENAI: ReadonlySet<string> = new Set(["model", "prompt", "n", "size"]);
 
 function python(fields: Fields, { origin, hasStart, hasMask }: SnippetPlace): string {
-  const entries = Object.entries({ model: "gpt-image-1", ...fields });
+  const entries = Object.entries(fields);
   const own = entries.filter(([name]) => OPENAI.has(name));
   const extra = Object.fromEntries(entries.filter(([name]) => !OPENAI.has(name)));
   return [

@@ -1,9 +1,9 @@
 import type { GenerateOptions } from "../../../../src/client/requests.ts";
 import type { DrawForm } from "./draw-form.ts";
 
-/** The form as the API's fields, without those left to the model. */
+/** The form as the API's fields, without those left to the model. The model is always named: a server's own choice may change. */
 export const drawRequest = (form: DrawForm): GenerateOptions => ({
-  ...(form.model !== "" && { model: form.model }),
+  model: form.model,
   prompt: form.prompt,
   ...(form.negative.trim() !== "" && { negative_prompt: form.negative }),
   n: form.count,

@@ -1,6 +1,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { DrawModel } from "../../../../src/studio/api-types.ts";
 import { getJson, messageOf } from "../../api/request.ts";
+import { countText } from "../../words/numbers.ts";
 import { type DrawForm, EMPTY_FORM } from "./draw-form.ts";
 import { formOfQuery, formQuery } from "./form-url.ts";
 
@@ -20,48 +21,77 @@ export const modelsProblem = signal<string | undefined>(undefined);
 /** What a dropped file was used as. */
 export const dropNotice = signal<string | undefined>(undefined);
 
-/** The model selected in the form, otherwise the first. */
-export const chosenModel = computed(() => {
-  const list = models.value ?? [];
-  return list.find(({ id }) => id === form.value.model) ?? list[0];
-});
+/** The model that was asked for and is not in the list: its id, or a checkpoint in words. The form has another one instead. */
+export const missingModel = signal<string | undefined>(undefined);
 
-/** Changes fields of the form. */
+/** The form's model; undefined until the list has one. */
+export const chosenModel = computed(() => models.value?.find(({ id }) => id === form.value.model));
+
+/**
+ * Changes fields of the form. Once there is a list of models, the form's model is one of it: the first instead of an unknown one.
+ * Another model has none of the adapters that were selected before.
+ */
 export function setForm(change: Partial<DrawForm>): void {
-  form.value = { ...form.value, ...change };
+  const before = form.peek();
+  const list = models.peek() ?? [];
+  const { model: asked = before.model } = change;
+  if (change.model !== undefined) missingModel.value = undefined;
+  const model = (list.find(({ id }) => id === asked) ?? list[0])?.id ?? asked;
+  const isMissing = model !== asked && asked !== "";
+  if (isMissing) missingModel.value = asked;
+  const kept = model === before.model || before.model === "" ? before.adapters : [];
+  const adapters = isMissing ? [] : (change.adapters ?? kept);
+  form.value = { ...before, ...change, model, adapters };
 }
 
 /** Reads the form from the URL, and requests the available models. */
 export async function openForm(): Promise<void> {
   const query = new URLSearchParams(location.search);
-  setForm(formOfQuery(query));
+  const { model, adapters, ...others } = formOfQuery(query);
+  setForm(others);
+  await loadModels();
+  setForm({ ...(model !== undefined && { model }), ...(adapters !== undefined && { adapters }) });
+  const run = query.get("run");
+  if (run !== null) chooseCheckpoint(run, query.get("stage"), query.get("step"));
+}
+
+/** Requests the available models. */
+async function loadModels(): Promise<void> {
   try {
-    const told = await getJson<{ models: DrawModel[] }>("/models");
-    models.value = told.models;
+    takeModels((await getJson<{ models: DrawModel[] }>("/models")).models);
     modelsProblem.value = undefined;
-    const wanted = ofRun(told.models, query.get("run"), query.get("step"));
-    if (wanted !== undefined) setForm({ model: wanted.id });
   } catch (error) {
     modelsProblem.value = messageOf(error);
   }
 }
 
-/** A run's checkpoint at a step, or its newest one. */
-function ofRun(
-  list: readonly DrawModel[],
-  run: string | null,
-  step: string | null,
-): DrawModel | undefined {
-  if (run === null) return undefined;
-  const own = list.filter((model) => model.run === run);
-  if (step !== null) return own.find((model) => model.step === Number(step));
-  return [...own].sort((a, b) => (b.step ?? 0) - (a.step ?? 0))[0];
+/** Replaces the list. A missing model that is in it is chosen. */
+function takeModels(list: readonly DrawModel[]): void {
+  models.value = list;
+  const { value: missing } = missingModel;
+  setForm(missing !== undefined && list.some(({ id }) => id === missing) ? { model: missing } : {});
 }
 
-/** Keeps the URL in sync with the form, until the returned function is called. */
+/** Chooses a run's checkpoint, otherwise its newest one. */
+function chooseCheckpoint(run: string, stage: string | null, step: string | null): void {
+  const own = models.peek()?.filter((model) => model.run === run) ?? [];
+  const wanted = own.find(
+    (model) =>
+      (stage === null || model.stage === stage) && (step === null || model.step === Number(step)),
+  );
+  const chosen = wanted ?? own[0];
+  if (chosen !== undefined) setForm({ model: chosen.id });
+  if (wanted === undefined && models.peek() !== undefined)
+    missingModel.value = ["The run's checkpoint", stage, step && `@${countText(Number(step))}`]
+      .filter((part) => part)
+      .join(" ");
+}
+
+/** Keeps the URL in sync with the form once there are models, until the returned function is called. */
 export function keepAddress(): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const stop = effect(() => {
+    if (models.value === undefined) return; // "Try again" reads the URL once more
     const query = formQuery(form.value);
     clearTimeout(timer);
     timer = setTimeout(() => history.replaceState(history.state, "", `/draw?${query}`), SETTLE_MS);

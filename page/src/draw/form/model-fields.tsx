@@ -1,7 +1,12 @@
 import type { JSX } from "preact";
-import { chosenModel, form, models, setForm } from "./form-store.ts";
+import { pictures } from "../pictures/history.ts";
+import { chosenModel, form, missingModel, models, setForm } from "./form-store.ts";
 import { NumberField } from "./number-field.tsx";
 import { sizesOf } from "./sizes.ts";
+
+/** What a model was called when it last drew here. */
+const labelOf = (id: string): string =>
+  pictures.value.find((picture) => picture.form.model === id)?.modelLabel ?? id;
 
 /** The model, and the settings that it has defaults for. */
 export function ModelFields(): JSX.Element {
@@ -14,8 +19,8 @@ export function ModelFields(): JSX.Element {
       <label class="field">
         <span>Model</span>
         <select
-          value={model?.id}
-          onChange={(event) => setForm({ model: event.currentTarget.value, adapters: [] })}
+          value={value.model}
+          onChange={(event) => setForm({ model: event.currentTarget.value })}
         >
           {models.value?.map(({ id, label }) => (
             <option key={id} value={id}>
@@ -24,6 +29,11 @@ export function ModelFields(): JSX.Element {
           ))}
         </select>
       </label>
+      {missingModel.value !== undefined && (
+        <p class="note" role="status">
+          {labelOf(missingModel.value)} is not available; {model?.label} is selected instead.
+        </p>
+      )}
       <div class="field-pair">
         <NumberField
           label="Steps"

@@ -5,7 +5,14 @@ import { messageOf } from "../../api/request.ts";
 import { session } from "../../session/session.ts";
 import { type DrawForm, newSeed } from "../form/draw-form.ts";
 import { drawRequest } from "../form/draw-request.ts";
-import { chosenModel, form, type StartPicture, setForm, startPicture } from "../form/form-store.ts";
+import {
+  chosenModel,
+  form,
+  missingModel,
+  type StartPicture,
+  setForm,
+  startPicture,
+} from "../form/form-store.ts";
 import { begunJobs, forgetJob, rememberJob } from "./begun-jobs.ts";
 import { type Drawing, type DrawingGroup, hear, newDrawing } from "./drawing.ts";
 import { followSteadily } from "./follow-steadily.ts";
@@ -29,18 +36,20 @@ const client = new PixartClient({ baseUrl: location.origin });
 /** Previews per picture: one per step for any number of steps that people wait for. */
 const PREVIEWS = 100;
 
-/** Draws the form, with a new seed unless it is locked. */
-export function drawForm(): Promise<void> {
-  if (!form.value.keepsSeed) setForm({ seed: newSeed() });
-  return draw(form.value, startPicture.value);
-}
-
-/** Draws, shows the progress, and stores the pictures. Does nothing without a prompt, or if this key cannot draw. */
-export async function draw(asked: DrawForm, start: StartPicture | undefined): Promise<void> {
-  if (asked.prompt.trim() === "" || session.peek()?.canDraw !== true) return;
-  const modelLabel = chosenModel.value?.label ?? asked.model;
-  const steps = asked.steps ?? chosenModel.value?.steps ?? 20;
-  const group = { id: newId(), form: asked, modelLabel, steps };
+/**
+ * Draws the form, with a new seed unless it is locked, shows the progress, and stores the pictures. Does nothing without a prompt
+ * or a model, or if this key cannot draw.
+ */
+export async function drawForm(): Promise<void> {
+  const { value: model } = chosenModel;
+  const canDraw = session.peek()?.canDraw === true;
+  if (model === undefined || form.peek().prompt.trim() === "" || !canDraw) return;
+  missingModel.value = undefined; // the note has been seen
+  if (!form.peek().keepsSeed) setForm({ seed: newSeed() });
+  const asked = form.peek();
+  const start = startPicture.peek();
+  const steps = asked.steps ?? model.steps ?? 20;
+  const group = { id: newId(), form: asked, modelLabel: model.label, steps };
   await run(group, (stopped) => begin(asked, start, stopped));
 }
 

@@ -1,9 +1,8 @@
 import type { JSX } from "preact";
 import { Icon } from "../../parts/icon.tsx";
 import { session } from "../../session/session.ts";
-import { newSeed } from "../form/draw-form.ts";
-import { setForm, startPicture } from "../form/form-store.ts";
-import { draw } from "./drawings.ts";
+import { missingModel, setForm, startPicture } from "../form/form-store.ts";
+import { drawForm } from "./drawings.ts";
 import { addressOf, type DrawnPicture, forgetPicture } from "./history.ts";
 
 /** Actions for a picture. */
@@ -11,9 +10,8 @@ export function PictureActions({ picture }: { readonly picture: DrawnPicture }):
   const { form, blob } = picture;
   const again = (): void => setForm({ ...form, count: 1 });
   const vary = (): void => {
-    const varied = { ...form, seed: newSeed(), count: 4, keepsSeed: false };
-    setForm(varied);
-    void draw(varied, startPicture.value);
+    setForm({ ...form, count: 4, keepsSeed: false });
+    if (missingModel.peek() === undefined) void drawForm();
   };
   const start = (): void => {
     startPicture.value = { blob, mask: undefined };

@@ -1,10 +1,13 @@
 import type { JSX } from "preact";
-import type { RunDetails } from "../../../../src/studio/api-types.ts";
+import type { CheckpointLine, RunDetails } from "../../../../src/studio/api-types.ts";
 import { Fold } from "../../parts/fold.tsx";
 import { session } from "../../session/session.ts";
 import { bytesText, countText, manyText } from "../../words/numbers.ts";
 import { momentText } from "../../words/times.ts";
 import { PublishForm } from "./publish-form.tsx";
+
+const checkpointQuery = (run: string, { stage, step }: CheckpointLine): URLSearchParams =>
+  new URLSearchParams({ run, stage, step: String(step) });
 
 /** Saved checkpoints, newest first; the best by held-out loss has a star. */
 export function CheckpointsSection({ details }: { readonly details: RunDetails }): JSX.Element {
@@ -44,7 +47,7 @@ export function CheckpointsSection({ details }: { readonly details: RunDetails }
                     <td>
                       {session.value?.canDrawRuns === true && drawing.has(checkpoint.stage) && (
                         <a
-                          href={`/draw?${new URLSearchParams({ run: id, step: String(checkpoint.step) })}`}
+                          href={`/draw?${checkpointQuery(id, checkpoint)}`}
                           aria-label={`Draw with step ${checkpoint.step}`}
                         >
                           Draw
