@@ -107,8 +107,8 @@ async function answerOf(job: Job): Promise<JobAnswer> {
     created: 0,
     position: null,
     estimated_seconds: null,
-    step: job.step,
-    total: job.steps,
+    step: job.status === "queued" ? null : job.step,
+    total: job.status === "queued" ? null : job.steps,
     pictures_done: isDone ? job.n : 0,
     pictures: job.n,
     result: !isDone

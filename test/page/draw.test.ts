@@ -57,6 +57,23 @@ it("is cancelled by Escape", async () => {
   expect((await cancelled).url()).toMatch(/\/v1\/jobs\/job_1$/);
 });
 
+it("leaves connections to other tabs however many drawings wait", async () => {
+  await using studio = await openStudio(browser, "/draw?prompt=a+fox", { stepMs: 400 });
+  const { page, mock } = studio;
+  await page.getByRole("button", { name: /^Draw/ }).waitFor();
+  for (let count = 1; count <= 7; count++) {
+    await page.keyboard.press("Control+Enter");
+    await expect.poll(() => page.locator(".card.drawing").count()).toBe(count);
+  }
+  await page
+    .getByText(/step \d+ of 20/)
+    .first()
+    .waitFor();
+  const other = await page.context().newPage();
+  await other.goto(`${mock.url}/runs/r1`, { timeout: 5000 });
+  await other.getByText("alignment 1,240").waitFor({ timeout: 5000 });
+});
+
 it("draws with the seed that is kept, and tells what the server refuses", async () => {
   await using studio = await openStudio(browser, "/draw?prompt=a+fox&seed=41&size=7x7", QUICK);
   const { page } = studio;

@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import { errorOf, PixartError } from "../../../src/client/pixart-error.ts";
+import type { JobAnswer } from "../../../src/client/results.ts";
 
 /** Whether the server refused this tab for lack of a session; the key form is shown then. */
 export const isLockedOut = signal(false);
@@ -16,6 +17,10 @@ export const postJson = <T>(path: string, body: object): Promise<T> =>
     body: JSON.stringify(body),
   });
 
+/** The state of a drawing job by its id. Throws like the others. */
+export const getJob = (id: string): Promise<JobAnswer> =>
+  ask<JobAnswer>(`/v1/jobs/${encodeURIComponent(id)}`, {});
+
 /** Cancels a running or waiting job by its id. Throws like the others. */
 export const cancelJob = (id: string): Promise<unknown> =>
   ask(`/v1/jobs/${encodeURIComponent(id)}`, { method: "DELETE" });
@@ -30,6 +35,10 @@ async function ask<T>(path: string, init: RequestInit): Promise<T> {
   if (!response.ok) throw await errorOf(response);
   return response.json() as Promise<T>;
 }
+
+/** Whether the server answered and refused: asking again would not help. */
+export const isRefusal = (error: unknown): boolean =>
+  error instanceof PixartError && error.status > 0;
 
 /** The message of anything thrown. */
 export const messageOf = (error: unknown): string =>

@@ -3,6 +3,7 @@ import { PixartClient } from "../../../../src/client/client.ts";
 import { messageOf } from "../../api/request.ts";
 import type { DrawForm } from "../form/draw-form.ts";
 import { drawRequest } from "../form/draw-request.ts";
+import { followSteadily } from "./follow-steadily.ts";
 
 /** Pictures of one model, one per seed; or why there are none. */
 export interface GridRow {
@@ -41,7 +42,8 @@ async function drawRow(form: DrawForm, stopped: AbortSignal): Promise<GridRow> {
   try {
     const blobs: Blob[] = [];
     // As a job, because an answer may take longer than a browser waits.
-    for await (const event of client.watch(drawRequest(form), { signal: stopped }))
+    const job = await client.begin(drawRequest(form), { signal: stopped });
+    for await (const event of followSteadily(client, job, stopped))
       if (event.type === "completed")
         for (const { bytes, mediaType } of event.result.pictures)
           blobs.push(new Blob([bytes], { type: mediaType }));
