@@ -99,11 +99,13 @@ it("takes settings from a PNG that was drawn here, and begins from any other pic
       document.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
     })()`);
   };
+  await page.getByLabel("Size").selectOption("512x512");
   await drop("drawn.png", await drawnPng(1, "an owl at night", 99, 64));
   await page.getByText("The settings of drawn.png are in the form").waitFor();
   expect(await prompt(page).inputValue()).toBe("an owl at night");
   expect(await seed(page).inputValue()).toBe("99");
   expect(await page.getByLabel("Steps").inputValue()).toBe("20");
+  expect(await page.getByLabel("Size").inputValue()).toBe("64x64");
 
   const other = await readFile(new URL("../../docs/pictures/emoji-demo.png", import.meta.url));
   await drop("other.png", other);
@@ -113,6 +115,16 @@ it("takes settings from a PNG that was drawn here, and begins from any other pic
   const body = (await asked).postDataJSON() as { image: string; strength: number };
   expect(Buffer.from(body.image, "base64").length).toBeGreaterThan(1000);
   expect(body.strength).toBe(0.6);
+  await drop("drawn.png", await drawnPng(1, "an owl at night", 99, 64));
+  await page.getByText("The settings of drawn.png are in the form: press Draw").waitFor();
+  const again = page.waitForRequest((request) => request.url().endsWith("/v1/images/generations"));
+  await page.getByRole("button", { name: /^(Draw|Add)/ }).click();
+  expect((await again).postDataJSON()).toMatchObject({ n: 1, seed: 99 });
+  await expect.poll(() => page.locator(".history li").count()).toBe(2);
+  await drop("other.png", other);
+  await page.getByText("How much is redrawn").waitFor();
+  await page.getByRole("button", { name: "Again" }).click(); // it was drawn from none
+  await page.getByText("How much is redrawn").waitFor({ state: "detached" });
 });
 
 const PAINTING: Readonly<Record<string, (page: Page) => Promise<void>>> = {

@@ -2,11 +2,13 @@ import type { JSX } from "preact";
 import type { AdapterChoice } from "./draw-form.ts";
 import { chosenModel, form, setForm } from "./form-store.ts";
 
-/** Adapters of the model, each with its weight; at 0 it is not used. */
+/** Adapters of the model, and others that an address names, each with its weight; at 0 it is not used. */
 export function AdapterFields(): JSX.Element | null {
-  const names = chosenModel.value?.adapters ?? [];
-  if (names.length === 0) return null;
   const { adapters } = form.value;
+  const names = [
+    ...new Set([...(chosenModel.value?.adapters ?? []), ...adapters.map(({ name }) => name)]),
+  ];
+  if (names.length === 0) return null;
   const scaleOf = (name: string): number =>
     adapters.find((adapter) => adapter.name === name)?.scale ?? 0;
   const set = (name: string, scale: number): void => {

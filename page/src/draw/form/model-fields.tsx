@@ -14,6 +14,9 @@ export function ModelFields(): JSX.Element {
   const { value: model } = chosenModel;
   const sizes = sizesOf(model?.resolution ?? null);
   const hasOtherSize = value.size !== "" && !sizes.some(({ size }) => size === value.size);
+  const { schedulers = [] } = model ?? {};
+  const hasOtherSampler = value.scheduler !== "" && !schedulers.includes(value.scheduler);
+  const samplers = hasOtherSampler ? [...schedulers, value.scheduler] : schedulers;
   return (
     <>
       <label class="field">
@@ -76,7 +79,7 @@ export function ModelFields(): JSX.Element {
             onChange={(event) => setForm({ scheduler: event.currentTarget.value })}
           >
             <option value="">the model's own</option>
-            {model?.schedulers.map((name) => (
+            {samplers.map((name) => (
               <option key={name} value={name}>
                 {name}
               </option>

@@ -18,6 +18,8 @@ export interface DrawingGroup {
   readonly id: string;
   readonly form: DrawForm;
   readonly modelLabel: string;
+  /** Whether they start from a picture. */
+  readonly isEdit: boolean;
   /** Expected number of steps, until the server reports it. */
   readonly steps: number;
 }

@@ -49,7 +49,8 @@ export async function drawForm(): Promise<void> {
   const asked = form.peek();
   const start = startPicture.peek();
   const steps = asked.steps ?? model.steps ?? 20;
-  const group = { id: newId(), form: asked, modelLabel: model.label, steps };
+  const isEdit = start !== undefined;
+  const group = { id: newId(), form: asked, modelLabel: model.label, isEdit, steps };
   await run(group, (stopped) => begin(asked, start, stopped));
 }
 
@@ -116,7 +117,7 @@ function begin(
 
 /** The last picture is stored first, because the history shows the newest first. */
 function keep(
-  { id, form: asked, modelLabel }: Drawing,
+  { id, form: asked, modelLabel, isEdit }: Drawing,
   { pictures: drawn, details }: DrawnPictures,
 ): Promise<void> {
   const time = new Date().toISOString();
@@ -125,6 +126,7 @@ function keep(
     time,
     form: { ...asked, seed, keepsSeed: true },
     modelLabel,
+    isEdit,
     seconds: details.seconds,
     blob: new Blob([bytes], { type: mediaType }),
   }));

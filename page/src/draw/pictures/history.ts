@@ -12,6 +12,8 @@ export interface DrawnPicture {
   /** The requested form, with this picture's own seed. */
   readonly form: DrawForm;
   readonly modelLabel: string;
+  /** Whether it started from a picture, which is not stored; unknown of those from earlier versions. */
+  readonly isEdit?: boolean;
   readonly seconds: number;
   readonly blob: Blob;
 }

@@ -1,16 +1,22 @@
 import type { JSX } from "preact";
 import { Icon } from "../../parts/icon.tsx";
 import { session } from "../../session/session.ts";
+import type { DrawForm } from "../form/draw-form.ts";
 import { missingModel, setForm, startPicture } from "../form/form-store.ts";
 import { drawForm } from "./drawings.ts";
 import { addressOf, type DrawnPicture, forgetPicture } from "./history.ts";
 
 /** Actions for a picture. */
 export function PictureActions({ picture }: { readonly picture: DrawnPicture }): JSX.Element {
-  const { form, blob } = picture;
-  const again = (): void => setForm({ ...form, count: 1 });
+  const { form, blob, isEdit } = picture;
+  const restore = (change: Partial<DrawForm>): void => {
+    setForm({ ...form, ...change });
+    // It would become an edit.
+    if (isEdit === false) startPicture.value = undefined;
+  };
+  const again = (): void => restore({ count: 1 });
   const vary = (): void => {
-    setForm({ ...form, count: 4, keepsSeed: false });
+    restore({ count: 4, keepsSeed: false });
     if (missingModel.peek() === undefined) void drawForm();
   };
   const start = (): void => {

@@ -1,6 +1,6 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { dropNotice, setForm, startPicture } from "../form/form-store.ts";
+import { dropNotice, models, setForm, startPicture } from "../form/form-store.ts";
 import { pngSettings } from "./png-settings.ts";
 
 /** A dropped picture of ours restores its settings; any other becomes the start picture. */
@@ -9,14 +9,19 @@ export async function takeFile(file: File): Promise<void> {
     dropNotice.value = `${file.name} is not a picture.`;
     return;
   }
-  const settings = pngSettings(new Uint8Array(await file.arrayBuffer()));
+  const settings = pngSettings(new Uint8Array(await file.arrayBuffer()), models.peek() ?? []);
   if (settings === undefined) {
     startPicture.value = { blob: file, mask: undefined };
     dropNotice.value = `${file.name} is now the start picture.`;
     return;
   }
-  setForm(settings);
-  dropNotice.value = `The settings of ${file.name} are in the form: press Draw to draw it again.`;
+  const { form, missing } = settings;
+  setForm(form);
+  startPicture.value = undefined;
+  const lacks = new Intl.ListFormat("en").format(missing);
+  dropNotice.value = `The settings of ${file.name} are in the form${
+    lacks === "" ? ": press Draw to draw it again." : `, without ${lacks}.`
+  }`;
 }
 
 /** Accepts files that are dropped anywhere on the page, or pasted. */

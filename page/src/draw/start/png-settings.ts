@@ -1,4 +1,5 @@
-import type { DrawForm } from "../form/draw-form.ts";
+import type { DrawModel } from "../../../../src/studio/api-types.ts";
+import { type AdapterChoice, type DrawForm, EMPTY_FORM } from "../form/draw-form.ts";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 /** Length and name before a chunk's data, and the checksum after it. */
@@ -29,27 +30,92 @@ export function pngText(bytes: Uint8Array, keyword: string): string | undefined 
   return undefined;
 }
 
-/** How a picture of ours was drawn, for the fields of the form; undefined if the PNG has no record. */
-export function pngSettings(bytes: Uint8Array): Partial<DrawForm> | undefined {
+/** A picture's settings for the form, and what they lack to draw it again. */
+export interface PngSettings {
+  readonly form: Partial<DrawForm>;
+  readonly missing: readonly string[];
+}
+
+/** What the form has no fields for, by its name in a record's `extra`. */
+const UNSUPPORTED: Readonly<Record<string, string>> = {
+  controlImage: "its control picture",
+  eta: "its eta",
+  timesteps: "its timesteps",
+  sigmas: "its sigmas",
+  guidanceInterval: "its guidance interval",
+  tgate: "its T-GATE",
+};
+
+/**
+ * How a picture of ours was drawn, for the form with these models; undefined if the PNG has no record. It replaces the whole form:
+ * what the record lacks is the model's own. Without a model in the record there is none in the settings.
+ */
+export function pngSettings(
+  bytes: Uint8Array,
+  models: readonly DrawModel[],
+): PngSettings | undefined {
   const text = pngText(bytes, KEYWORD);
   if (text === undefined) return undefined;
-  let record: Readonly<Record<string, unknown>>;
+  let record: Fields;
   try {
-    record = JSON.parse(text) as typeof record;
+    record = JSON.parse(text) as Fields;
   } catch {
     return undefined;
   }
-  const { prompt, negativePrompt, steps, guidanceScale, seed, sampler, model } = record;
+  const { prompt, negativePrompt, steps, guidanceScale, seed, sampler, model: name } = record;
   if (typeof prompt !== "string") return undefined;
-  const isNumber = (value: unknown): value is number => typeof value === "number";
-  const isText = (value: unknown): value is string => typeof value === "string";
+  const extra = isFields(record.extra) ? record.extra : {};
+  const { model: _, ...empty } = EMPTY_FORM;
+  // A run's checkpoint and a published folder are recorded by other names than they are listed by.
+  const model = models.find(({ id }) => id === name) ?? models.find(({ label }) => label === name);
+  const recorded = adaptersIn(record.adapters);
+  const adapters = recorded.filter((adapter) => model?.adapters.includes(adapter.name));
+  // A checkpoint's own adapter comes with it.
+  const others = model !== undefined && model.run === null ? recorded : [];
+  const { width, height } = sizeOf(bytes);
   return {
-    prompt,
-    negative: isText(negativePrompt) ? negativePrompt : "",
-    ...(isNumber(steps) && { steps }),
-    ...(isNumber(guidanceScale) && { guidance: guidanceScale }),
-    ...(isNumber(seed) && { seed, keepsSeed: true }),
-    ...(isText(sampler) && { scheduler: sampler }),
-    ...(isText(model) && { model }),
+    form: {
+      ...empty,
+      ...(isText(name) && { model: model?.id ?? name }),
+      prompt,
+      negative: isText(negativePrompt) ? negativePrompt : "",
+      count: 1,
+      size: `${width}x${height}`,
+      ...(isNumber(steps) && { steps }),
+      ...(isNumber(guidanceScale) && { guidance: guidanceScale }),
+      ...(isNumber(seed) && { seed, keepsSeed: true }),
+      ...(isText(sampler) && { scheduler: sampler }),
+      ...(isNumber(extra.strength) && { strength: extra.strength }),
+      adapters,
+    },
+    missing: [
+      ...(model === undefined ? ["its model"] : []),
+      ...others.flatMap(({ name: one }) =>
+        adapters.some((adapter) => adapter.name === one) ? [] : [`the adapter ${one}`],
+      ),
+      ...(isText(extra.from) ? [`the ${extra.from} that it was drawn from`] : []),
+      ...(extra.cleanCaption === false ? ["its uncleaned prompt"] : []),
+      ...Object.entries(UNSUPPORTED).flatMap(([key, what]) => (key in extra ? [what] : [])),
+    ],
   };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const isNumber = (value: unknown): value is number => typeof value === "number";
+const isText = (value: unknown): value is string => typeof value === "string";
+const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
+
+const adaptersIn = (value: unknown): AdapterChoice[] =>
+  (Array.isArray(value) ? value : []).flatMap((one: unknown) =>
+    isFields(one) && isText(one.name) && isNumber(one.scale)
+      ? [{ name: one.name, scale: one.scale }]
+      : [],
+  );
+
+/** The pixels of a PNG, from its first chunk. A record has the size before enlarging. */
+function sizeOf(bytes: Uint8Array): { readonly width: number; readonly height: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const at = SIGNATURE.length + HEAD;
+  return { width: view.getUint32(at), height: view.getUint32(at + 4) };
 }
