@@ -20,9 +20,10 @@ export interface FolderPlace {
 export const starts = signal<Starts | undefined>(undefined);
 export const place = signal<FolderPlace | undefined>(undefined);
 export const check = signal<CheckState | undefined>(undefined);
-export const plan = signal<StartPlan | undefined>(undefined);
 export const problem = signal<string | undefined>(undefined);
-export const isAsking = signal(false);
+const asked = signal(0);
+/** Whether the server still works on something that was asked of it. */
+export const isAsking = computed(() => asked.value > 0);
 
 export const goal = signal<Goal>("style");
 export const base = signal("");
@@ -30,8 +31,10 @@ export const minutes = signal(60);
 export const word = signal("");
 export const name = signal("");
 
+type WantedRun = Omit<StartRequest, "dry">;
+
 /** The request, once a folder is selected. */
-const request = computed<Omit<StartRequest, "dry"> | undefined>(() => {
+const request = computed<WantedRun | undefined>(() => {
   const folder = place.value?.path;
   if (folder === undefined) return undefined;
   return {
@@ -44,6 +47,18 @@ const request = computed<Omit<StartRequest, "dry"> | undefined>(() => {
   };
 });
 
+/** The last plan, and what it is for. */
+const made = signal<{ readonly plan: StartPlan; readonly request: WantedRun } | undefined>(
+  undefined,
+);
+/** The plan of the fields as they are; undefined once one has been changed. */
+export const plan = computed(() =>
+  JSON.stringify(made.value?.request) === JSON.stringify(request.value)
+    ? made.value?.plan
+    : undefined,
+);
+
+/** Increases when a folder is opened or checked: answers for another are dropped. */
 let turn = 0;
 
 /** Requests what a run can start from, and opens the first data root. */
@@ -61,8 +76,11 @@ export async function goTo(path: string): Promise<void> {
   await asking(async () => {
     turn += 1;
     check.value = undefined;
-    plan.value = undefined;
-    place.value = await getJson<FolderPlace>(`/folders?${new URLSearchParams({ path })}`);
+    const own = turn;
+    made.value = undefined;
+    const opened = await getJson<FolderPlace>(`/folders?${new URLSearchParams({ path })}`);
+    if (own !== turn) return;
+    place.value = opened;
     name.value = path.split("/").at(-1) ?? "";
   });
 }
@@ -96,27 +114,32 @@ export async function checkFolder(): Promise<void> {
 /** Requests what the run would take. */
 export async function makePlan(): Promise<void> {
   await asking(async () => {
-    plan.value = await postJson<StartPlan>("/runs", { ...request.value, dry: true });
+    const own = turn;
+    const { value: wanted } = request;
+    if (wanted === undefined) return;
+    const told = await postJson<StartPlan>("/runs", { ...wanted, dry: true });
+    if (own === turn) made.value = { plan: told, request: wanted };
   });
 }
 
-/** Starts the run. Returns its id; undefined if it could not be started. */
+/** Starts the planned run. Returns its id; undefined if it could not be started. */
 export async function beginRun(): Promise<string | undefined> {
   let id: string | undefined;
   await asking(async () => {
-    ({ id } = await postJson<{ id: string }>("/runs", { ...request.value, dry: false }));
+    if (plan.value === undefined) return;
+    ({ id } = await postJson<{ id: string }>("/runs", { ...made.value?.request, dry: false }));
   });
   return id;
 }
 
 async function asking(work: () => Promise<void>): Promise<void> {
-  isAsking.value = true;
+  asked.value += 1;
   problem.value = undefined;
   try {
     await work();
   } catch (error) {
     problem.value = messageOf(error);
   } finally {
-    isAsking.value = false;
+    asked.value -= 1;
   }
 }

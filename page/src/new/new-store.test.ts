@@ -1,0 +1,99 @@
+import { beforeEach, expect, it, vi } from "vitest";
+import {
+  beginRun,
+  check,
+  checkFolder,
+  goTo,
+  isAsking,
+  makePlan,
+  minutes,
+  name,
+  place,
+  plan,
+} from "./new-store.ts";
+
+type Answer = (body: unknown) => object | Promise<object>;
+
+/** What was asked of the server, in order. */
+let asked: { readonly path: string; readonly body: unknown }[] = [];
+const answers: Record<string, Answer> = {};
+
+beforeEach(() => {
+  asked = [];
+  answers["/api/runs"] = (body) => ((body as { dry: boolean }).dry ? { steps: 10 } : { id: "r9" });
+  answers["/api/data/check"] = () => ({ job: "check_1" });
+  answers["/api/jobs/check_1"] = () => ({ state: "done", done: 1, total: 1 });
+  vi.stubGlobal("fetch", async (address: string, init: RequestInit) => {
+    const { pathname, searchParams } = new URL(address, "http://studio");
+    const body: unknown = typeof init.body === "string" ? JSON.parse(init.body) : undefined;
+    asked.push({ path: pathname, body });
+    const path = searchParams.get("path");
+    const folder = { path, parent: null, folders: [], pictures: 3 };
+    return Response.json((await answers[pathname]?.(body)) ?? folder);
+  });
+});
+
+/** An answer that comes when it is let go. */
+function late(): { readonly answer: Answer; readonly letGo: (value: object) => void } {
+  let letGo: (value: object) => void = () => {};
+  const value = new Promise<object>((resolve) => {
+    letGo = resolve;
+  });
+  return { answer: () => value, letGo };
+}
+
+const started = (): unknown =>
+  asked.filter(({ path }) => path === "/api/runs").map(({ body }) => body);
+
+it("starts what the plan is for, and has no plan once a field is changed", async () => {
+  await goTo("/data/cat");
+  minutes.value = 60;
+  await makePlan();
+  expect(plan.value).toEqual({ steps: 10 });
+  minutes.value = 720;
+  expect(plan.value).toBeUndefined();
+  expect(await beginRun()).toBeUndefined();
+  minutes.value = 60;
+  expect(plan.value).toEqual({ steps: 10 });
+  expect(await beginRun()).toBe("r9");
+  expect(started()).toMatchObject([
+    { minutes: 60, dry: true },
+    { minutes: 60, dry: false, folder: "/data/cat" },
+  ]);
+});
+
+it("drops a plan of settings or of a folder that were left while it was made", async () => {
+  await goTo("/data/cat");
+  for (const leave of [
+    () => {
+      name.value = "another";
+    },
+    () => goTo("/data/dog"),
+    async () => {
+      await goTo("/data/dog");
+      await goTo("/data/cat"); // its check is gone too
+    },
+  ]) {
+    await goTo("/data/cat");
+    const { answer, letGo } = late();
+    answers["/api/runs"] = answer;
+    const planning = makePlan();
+    await leave();
+    expect(isAsking.value).toBe(true);
+    letGo({ steps: 10 });
+    await planning;
+    expect([plan.value, isAsking.value]).toEqual([undefined, false]);
+  }
+});
+
+it("shows the folder that was opened last, and no check of another", async () => {
+  await goTo("/data/cat");
+  const { answer, letGo } = late();
+  answers["/api/jobs/check_1"] = answer;
+  const checking = checkFolder();
+  await vi.waitFor(() => expect(asked.at(-1)?.path).toBe("/api/jobs/check_1"));
+  await goTo("/data/dog");
+  letGo({ state: "done", done: 1, total: 1 });
+  await checking;
+  expect([place.value?.path, check.value]).toEqual(["/data/dog", undefined]);
+});
