@@ -74,14 +74,16 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
       "Expected the id of a run that is in one of the studio's folders",
     );
 
+  // A session ends with its key.
+  const cookie = `pixart=${encodeURIComponent(key ?? "")}`;
+  const hasSession = (c: Context): boolean =>
+    key === undefined || (c.req.header("cookie") ?? "").includes(cookie);
   app.use("/api/*", async (c, next) => {
-    const isOpen = key === undefined || (c.req.header("cookie") ?? "").includes("pixart=yes");
-    if (isOpen || c.req.path === "/api/session") return next();
+    if (hasSession(c) || c.req.path === "/api/session") return next();
     return error(c, 401, "no_session", "Expected a session");
   });
   app.get("/api/session", (c) => {
-    const isOpen = key === undefined || (c.req.header("cookie") ?? "").includes("pixart=yes");
-    if (!isOpen) return error(c, 401, "no_session", "Expected a session");
+    if (!hasSession(c)) return error(c, 401, "no_session", "Expected a session");
     return c.json(rights);
   });
   app.post("/api/session", async (c) => {
@@ -89,7 +91,7 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
     if (key !== undefined && body.key !== key)
       return error(c, 401, "invalid_key", "This is not the key that the terminal printed");
     return c.json(rights, 200, {
-      "set-cookie": "pixart=yes; HttpOnly; SameSite=Strict; Path=/",
+      "set-cookie": `${cookie}; HttpOnly; SameSite=Strict; Path=/`,
     });
   });
   app.get("/api/runs", (c) => c.json({ runs: runs(), roots: ["/home/ada/emoji/work_dirs"] }));

@@ -7,9 +7,10 @@ import "./styles/pictures.css";
 import "./styles/curves.css";
 import { render } from "preact";
 import { App } from "./app.tsx";
-import { openSession } from "./session/session.ts";
+import { hearKeys, openSession } from "./session/session.ts";
 
 const place = document.getElementById("app");
 if (place === null) throw new Error("Expected an element #app in index.html");
 render(<App />, place);
+hearKeys();
 void openSession();

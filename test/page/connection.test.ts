@@ -36,7 +36,35 @@ it("asks for the key, and takes that of the terminal's address out of the addres
   await page.getByRole("button", { name: "Open the studio" }).click();
   await page.getByText("This is not the key").waitFor();
   await page.goto(`${mock.url}/#k=right`);
-  await page.reload();
+  await page.getByText("emoji_full").first().waitFor();
+  expect(new URL(page.url()).hash).toBe("");
+});
+
+it("asks for the key of a server that was started again with another, and takes it from its address", async () => {
+  await using studio = await openStudio(browser, "/#k=first", { key: "first" });
+  const { page, mock } = studio;
+  await page.getByText("emoji_full").first().waitFor();
+  await mock.stop();
+  await page.getByText("The server does not answer.").waitFor();
+  const again = await startMock({ key: "second" }, mock.port);
+  try {
+    await page.getByLabel("Key").waitFor();
+    await page.goto(`${mock.url}/#k=second`);
+    await page.getByText("emoji_full").first().waitFor();
+  } finally {
+    await again.stop();
+  }
+});
+
+it("takes a key from an address that is opened before it has noticed that the server has another", async () => {
+  await using studio = await openStudio(browser, "/#k=right", { key: "right" });
+  const { page, mock } = studio;
+  await page.getByText("emoji_full").first().waitFor();
+  const [request] = await Promise.all([
+    page.waitForRequest((one) => one.method() === "POST" && one.url().endsWith("/api/session")),
+    page.goto(`${mock.url}/#k=right`),
+  ]);
+  expect(request.postDataJSON()).toEqual({ key: "right" });
   await page.getByText("emoji_full").first().waitFor();
   expect(new URL(page.url()).hash).toBe("");
 });

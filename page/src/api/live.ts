@@ -1,7 +1,7 @@
 import { effect, signal } from "@preact/signals";
 import type { StreamEvents } from "../../../src/studio/api-types.ts";
 import { backOff } from "./back-off.ts";
-import { isLockedOut } from "./request.ts";
+import { getJson, isLockedOut } from "./request.ts";
 
 /**
  * `lost`: the stream broke and is retried; what is shown stays. `resting`: the tab is hidden and has no stream, because a browser
@@ -102,6 +102,7 @@ function reopen(): void {
 
 function open(): void {
   clearTimeout(timer);
+  if (isLockedOut.peek()) return;
   replaced?.close();
   replaced = source;
   const opened = new EventSource(address());
@@ -120,6 +121,8 @@ function open(): void {
     link.value = "lost";
     timer = setTimeout(open, backOff(failures));
     failures += 1;
+    // Whether the server refused the stream, as one with other keys does, only another request tells.
+    void getJson("/session").catch(() => {});
   };
 }
 

@@ -15,10 +15,16 @@ function takeKey(): string | undefined {
   return key;
 }
 
+/** Signs in with the key in the URL. Returns whether it has one. */
+async function signInByUrl(): Promise<boolean> {
+  const key = takeKey();
+  if (key !== undefined) await signIn(key);
+  return key !== undefined;
+}
+
 /** Starts a session with the key in the URL, or continues the cookie's. */
 export async function openSession(): Promise<void> {
-  const key = takeKey();
-  if (key !== undefined) return signIn(key);
+  if (await signInByUrl()) return;
   try {
     session.value = await getJson<SessionState>("/session");
     sessionProblem.value = undefined;
@@ -30,16 +36,21 @@ export async function openSession(): Promise<void> {
 
 /** Starts a session with a key. */
 export async function signIn(key: string): Promise<void> {
+  const isAnother = isLockedOut.peek() || session.peek() !== undefined;
   try {
     session.value = await postJson<SessionState>("/session", { key });
     sessionProblem.value = undefined;
-    const wasLockedOut = isLockedOut.peek();
     isLockedOut.value = false;
-    // Everything that was requested without a session is requested again.
-    if (wasLockedOut) location.reload();
+    // Everything that was requested without a session, or with another, is requested again.
+    if (isAnother) location.reload();
     else startLive();
   } catch (error) {
     isLockedOut.value = true;
     sessionProblem.value = messageOf(error);
   }
+}
+
+/** Listens for printed addresses that are opened in this tab: only their hash may differ, so nothing is loaded. */
+export function hearKeys(): void {
+  addEventListener("hashchange", () => void signInByUrl());
 }
