@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { ErrorBoundary, LocationProvider, lazy, Route, Router } from "preact-iso";
+import { LocationProvider, Route, Router } from "preact-iso";
 import { isLockedOut } from "./api/request.ts";
 import { RunPage } from "./run/run-page.tsx";
 import { RunsPage } from "./runs/runs-page.tsx";
@@ -7,12 +7,13 @@ import { KeyForm } from "./session/key-form.tsx";
 import { openSession, session, sessionProblem } from "./session/session.ts";
 import { ConnectionBanner } from "./shell/connection-banner.tsx";
 import { Header } from "./shell/header.tsx";
+import { latePage } from "./shell/late-page.tsx";
 import { NotFound } from "./shell/not-found.tsx";
 
-const ComparePage = lazy(() => import("./compare/compare-page.tsx").then((m) => m.ComparePage));
-const DrawPage = lazy(() => import("./draw/draw-page.tsx").then((m) => m.DrawPage));
-const NewPage = lazy(() => import("./new/new-page.tsx").then((m) => m.NewPage));
-const SystemPage = lazy(() => import("./system/system-page.tsx").then((m) => m.SystemPage));
+const ComparePage = latePage(() => import("./compare/compare-page.tsx").then((m) => m.ComparePage));
+const DrawPage = latePage(() => import("./draw/draw-page.tsx").then((m) => m.DrawPage));
+const NewPage = latePage(() => import("./new/new-page.tsx").then((m) => m.NewPage));
+const SystemPage = latePage(() => import("./system/system-page.tsx").then((m) => m.SystemPage));
 
 /** The whole page. */
 export function App(): JSX.Element {
@@ -20,21 +21,19 @@ export function App(): JSX.Element {
   if (session.value === undefined) return <Opening />;
   return (
     <LocationProvider>
-      <ErrorBoundary>
-        <Header />
-        <ConnectionBanner />
-        <main class="page" id="main" tabIndex={-1}>
-          <Router onRouteChange={() => scrollTo(0, 0)}>
-            <Route path="/" component={RunsPage} />
-            <Route path="/runs/:id" component={RunPage} />
-            <Route path="/compare" component={ComparePage} />
-            <Route path="/draw" component={DrawPage} />
-            <Route path="/new" component={NewPage} />
-            <Route path="/system" component={SystemPage} />
-            <Route default component={NotFound} />
-          </Router>
-        </main>
-      </ErrorBoundary>
+      <Header />
+      <ConnectionBanner />
+      <main class="page" id="main" tabIndex={-1}>
+        <Router onRouteChange={() => scrollTo(0, 0)}>
+          <Route path="/" component={RunsPage} />
+          <Route path="/runs/:id" component={RunPage} />
+          <Route path="/compare" component={ComparePage} />
+          <Route path="/draw" component={DrawPage} />
+          <Route path="/new" component={NewPage} />
+          <Route path="/system" component={SystemPage} />
+          <Route default component={NotFound} />
+        </Router>
+      </main>
     </LocationProvider>
   );
 }

@@ -69,6 +69,36 @@ it("takes a key from an address that is opened before it has noticed that the se
   expect(new URL(page.url()).hash).toBe("");
 });
 
+it("loads a page's code again that it could not load", async () => {
+  await using studio = await openStudio(browser, "/");
+  const { page } = studio;
+  await page.getByText("emoji_full").first().waitFor();
+  let isThere = false;
+  await page.route(/\/assets\/.*page/, (route) => (isThere ? route.continue() : route.abort()));
+  await page.getByRole("link", { name: "Draw" }).click();
+  await page.getByText("This page could not be loaded.").waitFor();
+  isThere = true;
+  await page.getByRole("link", { name: "Runs", exact: true }).click();
+  await page.getByText("emoji_full").first().waitFor();
+  await page.getByRole("link", { name: "Draw" }).click();
+  await page.getByLabel("Prompt", { exact: true }).waitFor();
+});
+
+it("loads a page's code by itself once the server is back", async () => {
+  await using studio = await openStudio(browser, "/");
+  const { page, mock } = studio;
+  await page.getByText("emoji_full").first().waitFor();
+  await mock.stop();
+  await page.getByRole("link", { name: "Draw" }).click();
+  await page.getByRole("button", { name: "Reload" }).waitFor();
+  const again = await startMock({}, mock.port);
+  try {
+    await page.getByLabel("Prompt", { exact: true }).waitFor({ timeout: 20_000 });
+  } finally {
+    await again.stop();
+  }
+});
+
 it("is answered in a seventh tab while six others are hidden", async () => {
   await using studio = await openStudio(browser, "/");
   const { page, mock } = studio;

@@ -112,8 +112,9 @@ function open(): void {
     replaced?.close();
     replaced = undefined;
     failures = 0;
-    if (link.peek() !== "connecting" && link.peek() !== "open") returns.value += 1;
+    const isBack = link.peek() !== "connecting" && link.peek() !== "open";
     link.value = "open";
+    if (isBack) returns.value += 1;
   };
   opened.onerror = () => {
     if (source !== opened) return;

@@ -4,9 +4,11 @@ import type { JSX } from "preact";
 export function Problem({
   message,
   onRetry,
+  retryText = "Try again",
 }: {
   readonly message: string | undefined;
   readonly onRetry?: () => void;
+  readonly retryText?: string;
 }): JSX.Element | null {
   if (message === undefined) return null;
   return (
@@ -14,7 +16,7 @@ export function Problem({
       <span>{message}</span>
       {onRetry !== undefined && (
         <button type="button" class="small" onClick={onRetry}>
-          Try again
+          {retryText}
         </button>
       )}
     </div>
