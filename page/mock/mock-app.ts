@@ -36,8 +36,8 @@ export interface MockStudio {
   readonly streams: EventStreams;
   /** Bodies of what changes something, by path. */
   readonly asked: { readonly path: string; readonly body: unknown }[];
-  /** Does one step of the run that goes on. */
-  readonly step: () => void;
+  /** Does one step of the run that goes on. Returns the number of steps done. */
+  readonly step: () => number;
 }
 
 export function mockStudio(options: MockOptions = {}): MockStudio {
@@ -191,12 +191,13 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
   });
   app.get("/api/events", (c) => streams.open(c));
   addMockDrawing(app, stepMs);
-  const step = (): void => {
+  const step = (): number => {
     liveStep += 1;
     const place = { id: LIVE_ID, stage: "alignment", step: liveStep };
     streams.send("step", { ...place, ...mockStep(liveStep) });
     const [line] = mockRuns(liveStep);
     streams.send("run", { id: LIVE_ID, line });
+    return liveStep;
   };
   return { app, streams, asked, step };
 }

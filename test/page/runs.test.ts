@@ -132,6 +132,29 @@ describe("a run", () => {
     expect(await page.getByLabel(/^Seed/).inputValue()).toBe("8");
   });
 
+  it("keeps an opened sample with its step while new ones come, and turns from there", async () => {
+    await using studio = await openStudio(browser, "/runs/r1");
+    const { page, mock } = studio;
+    const prompt = "a fox, noto style";
+    await page.getByRole("button", { name: prompt }).click();
+    const dialog = page.getByRole("dialog", { name: prompt });
+    const step = dialog.locator("dd").first();
+    const thumbs = dialog.getByRole("list").getByRole("img");
+    expect([await step.innerText(), await thumbs.count()]).toEqual(["1,200", 7]);
+    await vi.waitFor(() => expect(mock.streams.watched).toEqual(["r1"]), 15_000);
+    while (mock.step() < 1400);
+    mock.streams.send("sample", { id: "r1", stage: "alignment", step: 1400 });
+    await expect.poll(() => thumbs.count()).toBe(8);
+    expect(await step.innerText()).toBe("1,200");
+    const shown = dialog.locator('[aria-current="true"] img');
+    expect(await shown.getAttribute("alt")).toBe("Step 1,200");
+    await page.keyboard.press("ArrowRight");
+    await expect.poll(() => step.innerText()).toBe("1,400");
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("ArrowLeft");
+    await expect.poll(() => step.innerText()).toBe("1,000");
+  });
+
   it("offers to draw with the checkpoints that can draw, where runs are among the models", async () => {
     for (const isReadOnly of [false, true]) {
       await using studio = await openStudio(browser, "/runs/r1", { isReadOnly });

@@ -1,38 +1,39 @@
 import type { JSX } from "preact";
-import type { SamplePicture } from "../../../../src/studio/api-types.ts";
+import type { SampleSet } from "../../../../src/studio/api-types.ts";
 import { Dialog } from "../../parts/dialog.tsx";
 import { session } from "../../session/session.ts";
 import { countText } from "../../words/numbers.ts";
-import type { RunStore } from "../run-store.ts";
+import type { OpenedSample } from "./opened-sample.ts";
 
 interface PictureDialogProps {
-  readonly picture: SamplePicture;
-  readonly step: number;
-  readonly store: RunStore;
+  readonly opened: OpenedSample;
+  readonly samples: readonly SampleSet[];
+  readonly run: string | undefined;
+  /** Shows the same prompt at an index of the samples. */
+  readonly onShow: (index: number) => void;
   readonly onClose: () => void;
 }
 
 /** One sample at full size, the same prompt at the other steps below, and a link to draw it. */
-export function PictureDialog({ picture, step, store, onClose }: PictureDialogProps): JSX.Element {
-  const { value: samples } = store.samples;
-  const place = samples.find((set) => set.step === step)?.pictures.indexOf(picture) ?? -1;
-  const { value: index } = store.sampleIndex;
-  const now = samples[index];
-  const shown = now?.pictures[place] ?? picture;
-  const query = new URLSearchParams({ prompt: shown.prompt });
-  if (shown.seed !== null) query.set("seed", String(shown.seed));
-  const run = store.details.value?.id;
-  if (run !== undefined) query.set("run", run);
+export function PictureDialog(props: PictureDialogProps): JSX.Element {
+  const { opened, samples, run, onShow, onClose } = props;
+  const { picture, place, stage, step } = opened;
+  const query = new URLSearchParams({ prompt: picture.prompt });
+  if (picture.seed !== null) query.set("seed", String(picture.seed));
+  if (run !== undefined) {
+    query.set("run", run);
+    query.set("stage", stage);
+  }
   return (
-    <Dialog title={shown.prompt} onClose={onClose}>
+    <Dialog title={picture.prompt} onClose={onClose}>
       <div class="picture-dialog">
-        <img class="full" src={shown.url} alt={shown.prompt} />
+        <img class="full" src={picture.url} alt={picture.prompt} />
         <div class="stack">
           <dl class="facts-list">
             <dt>Step</dt>
-            <dd class="numeric">{countText(now?.step ?? step)}</dd>
+            <dd class="numeric">{countText(step)}</dd>
             <dt>Seed</dt>
-            <dd class="numeric">{shown.seed ?? "shared with the other samples"}</dd>
+            <dd class="numeric">{picture.seed ?? "shared with the other samples"}</dd>
           </dl>
           {session.value?.canDrawRuns === true && (
             <a class="button main" href={`/draw?${query}`}>
@@ -48,8 +49,8 @@ export function PictureDialog({ picture, step, store, onClose }: PictureDialogPr
                     <button
                       type="button"
                       class="picture"
-                      aria-current={at === index}
-                      onClick={() => store.showSample(at)}
+                      aria-current={set.stage === stage && set.step === step}
+                      onClick={() => onShow(at)}
                     >
                       <img
                         src={`${other.url}?w=128`}

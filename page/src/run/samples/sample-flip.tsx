@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import type { SamplePicture, SampleSet } from "../../../../src/studio/api-types.ts";
+import type { SampleSet } from "../../../../src/studio/api-types.ts";
 import { Segmented } from "../../parts/segmented.tsx";
 import { countText } from "../../words/numbers.ts";
 import { SampleGrid } from "./sample-grid.tsx";
@@ -8,7 +8,7 @@ import { SampleGrid } from "./sample-grid.tsx";
 interface SampleFlipProps {
   readonly samples: readonly SampleSet[];
   readonly index: number;
-  readonly onOpen: (picture: SamplePicture, step: number) => void;
+  readonly onOpen: (set: SampleSet, place: number) => void;
 }
 
 /** Two steps in the same place, to show what changed. A is fixed, B follows the slider. */

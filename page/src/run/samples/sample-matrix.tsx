@@ -1,12 +1,12 @@
 import type { JSX } from "preact";
-import type { SamplePicture, SampleSet } from "../../../../src/studio/api-types.ts";
+import type { SampleSet } from "../../../../src/studio/api-types.ts";
 import { spreadOut } from "../../charts/spread-out.ts";
 import { countText } from "../../words/numbers.ts";
 
 interface SampleMatrixProps {
   readonly samples: readonly SampleSet[];
   readonly index: number;
-  readonly onOpen: (picture: SamplePicture, step: number) => void;
+  readonly onOpen: (set: SampleSet, place: number) => void;
   readonly onStep: (step: number) => void;
 }
 
@@ -46,11 +46,7 @@ export function SampleMatrix({ samples, index, onOpen, onStep }: SampleMatrixPro
                 return (
                   <td key={set.step} class={place === index ? "chosen" : ""}>
                     {picture !== undefined && (
-                      <button
-                        type="button"
-                        class="picture"
-                        onClick={() => onOpen(picture, set.step)}
-                      >
+                      <button type="button" class="picture" onClick={() => onOpen(set, row)}>
                         <img
                           src={`${picture.url}?w=256`}
                           alt={`${prompt}, step ${set.step}`}

@@ -1,9 +1,10 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import type { SamplePicture } from "../../../../src/studio/api-types.ts";
+import type { SampleSet } from "../../../../src/studio/api-types.ts";
 import { Segmented } from "../../parts/segmented.tsx";
 import { countText } from "../../words/numbers.ts";
 import type { RunStore } from "../run-store.ts";
+import { indexOfSample, type OpenedSample, sampleAt } from "./opened-sample.ts";
 import { PictureDialog } from "./picture-dialog.tsx";
 import { SampleFlip } from "./sample-flip.tsx";
 import { SampleGrid } from "./sample-grid.tsx";
@@ -22,10 +23,19 @@ const VIEWS = [
 /** The same prompts at every step. One slider changes all pictures. */
 export function SamplesSection({ store }: { readonly store: RunStore }): JSX.Element {
   const view = useSignal<View>("grid");
-  const opened = useSignal<{ picture: SamplePicture; step: number } | undefined>(undefined);
+  const opened = useSignal<OpenedSample | undefined>(undefined);
   const { value: samples } = store.samples;
   const { value: index } = store.sampleIndex;
-  const swipe = useSwipe((by) => store.showSample(store.sampleIndex.peek() + by));
+  const show = (next: number): void => {
+    store.showSample(next);
+    const { value: now } = opened;
+    if (now !== undefined) opened.value = sampleAt(samples[next], now.place) ?? now;
+  };
+  const turnBy = (by: number): void => {
+    const { value: now } = opened;
+    show((now === undefined ? index : (indexOfSample(samples, now) ?? index)) + by);
+  };
+  const swipe = useSwipe(turnBy);
   const set = samples[index];
   if (set === undefined) {
     return (
@@ -35,15 +45,15 @@ export function SamplesSection({ store }: { readonly store: RunStore }): JSX.Ele
       </section>
     );
   }
-  const open = (picture: SamplePicture, step: number): void => {
-    store.chooseStep(step);
-    opened.value = { picture, step };
+  const open = (from: SampleSet, place: number): void => {
+    store.chooseStep(from.step);
+    opened.value = sampleAt(from, place);
   };
   const turn = (event: KeyboardEvent): void => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (by === undefined || event.target instanceof HTMLInputElement) return;
     event.preventDefault();
-    store.showSample(index + by);
+    turnBy(by);
   };
   const hasSingles = set.pictures.length > 0;
   return (
@@ -82,8 +92,10 @@ export function SamplesSection({ store }: { readonly store: RunStore }): JSX.Ele
       </div>
       {opened.value !== undefined && (
         <PictureDialog
-          {...opened.value}
-          store={store}
+          opened={opened.value}
+          samples={samples}
+          run={store.details.value?.id}
+          onShow={show}
           onClose={() => {
             opened.value = undefined;
           }}
