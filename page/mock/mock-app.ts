@@ -47,6 +47,7 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
     canDraw: !isViewOnly,
     canDrawRuns: !isViewOnly && !isReadOnly,
     canControl: !isViewOnly && !isReadOnly,
+    needsKey: key !== undefined,
   };
   const app = new Hono();
   const streams = new EventStreams();

@@ -382,6 +382,8 @@ export interface SessionState {
   readonly canDrawRuns: boolean;
   /** Whether it may check data, and start, change and publish runs: the same, unless the server is read-only. */
   readonly canControl: boolean;
+  /** Whether the server requires a key, which programs without this session must send. */
+  readonly needsKey: boolean;
 }
 
 /**

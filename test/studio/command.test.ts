@@ -31,7 +31,8 @@ it("prints an address with a key that opens it, and ends by SIGTERM with an open
     body: { runs: [{ name: "mine", state: "finished" }] },
   });
   const session = await fetch(`${origin}/api/session`, { headers: { "api-key": key } });
-  expect(await session.json()).toEqual({ canDraw: true, canDrawRuns: true, canControl: false });
+  const rights = { canDraw: true, canDrawRuns: true, canControl: false, needsKey: true };
+  expect(await session.json()).toEqual(rights);
   expect((await list("look")).status).toBe(200);
   expect((await list("other")).status).toBe(401);
   const stream = await fetch(`${origin}/api/events`, { headers: { "api-key": key } });

@@ -149,7 +149,7 @@ describe("a key that may only look", () => {
       expect([status, JSON.parse(text).error.code], path).toEqual([403, "view_only"]);
     }
     expect(onDisk()).toEqual(before);
-    const rights = { canDraw: false, canDrawRuns: false, canControl: false };
+    const rights = { canDraw: false, canDrawRuns: false, canControl: false, needsKey: true };
     expect(await studio.get("/api/session", VIEW_KEY)).toEqual(rights);
     expect(await studio.get<object>(`/api/runs/${id}`, VIEW_KEY)).toMatchObject({
       canControl: false,
@@ -161,7 +161,7 @@ describe("a server that shows runs read-only", () => {
   it("draws and changes no run, and says so to the page", async () => {
     const other = await startTestStudio(folder, { isReadOnly: true });
     try {
-      const rights = { canDraw: true, canDrawRuns: true, canControl: false };
+      const rights = { canDraw: true, canDrawRuns: true, canControl: false, needsKey: true };
       expect(await other.get("/api/session")).toEqual(rights);
       const opened = await other.post("/api/session", { key: CONTROL_KEY });
       expect(JSON.parse(opened.text)).toEqual(rights);
@@ -187,7 +187,7 @@ describe("a server that shows runs read-only", () => {
 
 it("of the served models alone says that no run is drawn with", async () => {
   const other = await startTestStudio(folder, { isReadOnly: true, offersModels: false });
-  const rights = { canDraw: true, canDrawRuns: false, canControl: false };
+  const rights = { canDraw: true, canDrawRuns: false, canControl: false, needsKey: true };
   expect(await other.get("/api/session")).toEqual(rights);
   await other.stop();
 });
@@ -200,7 +200,7 @@ describe("a session", () => {
       body: JSON.stringify({ key }),
     });
     const hasAll = key === CONTROL_KEY;
-    const rights = { canDraw: hasAll, canDrawRuns: hasAll, canControl: hasAll };
+    const rights = { canDraw: hasAll, canDrawRuns: hasAll, canControl: hasAll, needsKey: true };
     expect([status, JSON.parse(text)]).toEqual([200, rights]);
     const [header = ""] = headers["set-cookie"] as string[];
     return { header, cookie: header.split(";")[0] ?? "" };

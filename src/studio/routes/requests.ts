@@ -16,10 +16,14 @@ export async function bodyOf<S extends z.ZodObject>(
 }
 
 /** What the holder of a key may do; `hasFullAccess` is false for a view key. */
-export const rightsOf = (hasFullAccess: boolean, { options }: StudioContext): SessionState => ({
+export const rightsOf = (
+  hasFullAccess: boolean,
+  { options, server }: StudioContext,
+): SessionState => ({
   canDraw: hasFullAccess,
   canDrawRuns: hasFullAccess && options.offersModels,
   canControl: hasFullAccess && !options.isReadOnly,
+  needsKey: server.keys.isNeeded,
 });
 
 /** Whether the caller may start and change runs. */

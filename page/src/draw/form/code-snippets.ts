@@ -9,6 +9,8 @@ export interface SnippetPlace {
   readonly origin: string;
   readonly hasStart: boolean;
   readonly hasMask: boolean;
+  /** Whether the server requires a key, which the code takes from the environment variable `PIXART_API_KEY`. */
+  readonly needsKey: boolean;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -32,22 +34,26 @@ export function codeSnippet(language: Language, form: DrawForm, place: SnippetPl
 /** For a POSIX shell: within single quotes nothing is special except their end. */
 const shellQuoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
-function curl(fields: Fields, { origin, hasStart, hasMask }: SnippetPlace): string {
+function curl(fields: Fields, { origin, hasStart, hasMask, needsKey }: SnippetPlace): string {
+  const key = needsKey ? ['  -H "authorization: Bearer $PIXART_API_KEY"'] : [];
   if (!hasStart)
     return [
-      `curl ${origin}/v1/images/generations \\`,
-      "  -H 'content-type: application/json' \\",
+      `curl ${origin}/v1/images/generations`,
+      ...key,
+      "  -H 'content-type: application/json'",
       `  -d ${shellQuoted(JSON.stringify(fields))}`,
-    ].join("\n");
+    ].join(" \\\n");
+  // -F would read "<3" and "@home" as files, and end at a semicolon.
   const form = Object.entries(fields).map(
     ([name, value]) =>
-      `  -F ${shellQuoted(`${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)}`,
+      `  --form-string ${shellQuoted(`${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)}`,
   );
   const files = ["  -F image=@start.png", ...(hasMask ? ["  -F mask=@mask.png"] : [])];
-  return [`curl ${origin}/v1/images/edits`, ...files, ...form].join(" \\\n");
+  return [`curl ${origin}/v1/images/edits`, ...key, ...files, ...form].join(" \\\n");
 }
 
-function typeScript(fields: Fields, { origin, hasStart, hasMask }: SnippetPlace): string {
+function typeScript(fields: Fields, place: SnippetPlace): string {
+  const { origin, hasStart, hasMask, needsKey } = place;
   const files = [
     ...(hasStart ? ['  image: await readFile("start.png"),'] : []),
     ...(hasMask ? ['  mask: await readFile("mask.png"),'] : []),
@@ -56,7 +62,9 @@ function typeScript(fields: Fields, { origin, hasStart, hasMask }: SnippetPlace)
     `import { ${hasStart ? "readFile, " : ""}writeFile } from "node:fs/promises";`,
     'import { PixartClient } from "pixart/client";',
     "",
-    `const client = new PixartClient({ baseUrl: ${JSON.stringify(origin)} });`,
+    `const baseUrl = ${JSON.stringify(origin)};`,
+    ...(needsKey ? ['const { PIXART_API_KEY: apiKey = "" } = process.env;'] : []),
+    `const client = new PixartClient({ baseUrl${needsKey ? ", apiKey" : ""} });`,
     `const { pictures } = await client.${hasStart ? "edit" : "generate"}({`,
     ...files,
     ...Object.entries(fields).map(([name, value]) => `  ${name}: ${JSON.stringify(value)},`),
@@ -69,15 +77,17 @@ function typeScript(fields: Fields, { origin, hasStart, hasMask }: SnippetPlace)
 /** Arguments that OpenAI's client accepts; others go into `extra_body`. */
 const OPENAI: ReadonlySet<string> = new Set(["model", "prompt", "n", "size"]);
 
-function python(fields: Fields, { origin, hasStart, hasMask }: SnippetPlace): string {
+function python(fields: Fields, { origin, hasStart, hasMask, needsKey }: SnippetPlace): string {
+  const key = needsKey ? 'os.environ["PIXART_API_KEY"]' : '"none"';
   const entries = Object.entries(fields);
   const own = entries.filter(([name]) => OPENAI.has(name));
   const extra = Object.fromEntries(entries.filter(([name]) => !OPENAI.has(name)));
   return [
     "import base64",
+    ...(needsKey ? ["import os"] : []),
     "from openai import OpenAI",
     "",
-    `client = OpenAI(base_url=${JSON.stringify(`${origin}/v1`)}, api_key="none")`,
+    `client = OpenAI(base_url=${JSON.stringify(`${origin}/v1`)}, api_key=${key})`,
     `answer = client.images.${hasStart ? "edit" : "generate"}(`,
     ...(hasStart ? ['    image=open("start.png", "rb"),'] : []),
     ...(hasMask ? ['    mask=open("mask.png", "rb"),'] : []),

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
 import { Segmented } from "../../parts/segmented.tsx";
+import { session } from "../../session/session.ts";
 import { codeSnippet, type Language } from "./code-snippets.ts";
 import { form, startPicture } from "./form-store.ts";
 
@@ -21,6 +22,7 @@ export function CopyCode(): JSX.Element {
     origin: location.origin,
     hasStart: start !== undefined,
     hasMask: start?.mask !== undefined,
+    needsKey: session.value?.needsKey === true,
   });
   return (
     <>
@@ -58,6 +60,12 @@ export function CopyCode(): JSX.Element {
             <pre class="log" tabIndex={0}>
               {code}
             </pre>
+            {session.value?.needsKey === true && (
+              <p class="soft small-text">
+                <code>PIXART_API_KEY</code> is the key that this server was started with or has
+                printed.
+              </p>
+            )}
           </div>
         </Dialog>
       )}
