@@ -111,7 +111,9 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
   });
   app.get("/api/runs/:id/samples", (c) => {
     const run = writtenRunOf(c);
-    return run === undefined ? noRun(c) : c.json({ samples: mockSamples(run) });
+    if (run === undefined) return noRun(c);
+    const stage = c.req.query("stage") || run.stage?.stage;
+    return c.json({ samples: mockSamples(run).filter((set) => set.stage === stage) });
   });
   app.get("/api/runs/:id/worst", (c) => {
     const run = writtenRunOf(c);

@@ -37,6 +37,13 @@ const NEWS: readonly PlacedEvent[] = [
   "run-end",
 ];
 
+type Part = "details" | "series" | "samples";
+const PATHS: Readonly<Record<Part, string>> = {
+  details: "",
+  series: "/series?",
+  samples: "/samples?",
+};
+
 /** A run as displayed: the server's data, and what is selected. Lives until `close`. */
 export class RunStore {
   readonly details = signal<RunDetails | undefined>(undefined);
@@ -70,6 +77,9 @@ export class RunStore {
   readonly #place: string;
   readonly #ends: (() => void)[] = [];
   readonly #abort = new AbortController();
+  #requests = 0;
+  /** The request of each part whose answer was last taken. */
+  readonly #taken: Record<Part, number> = { details: 0, series: 0, samples: 0 };
   #live = 0;
   #settling: ReturnType<typeof setTimeout> | undefined;
 
@@ -91,6 +101,7 @@ export class RunStore {
     this.chosenStep.value = undefined;
     this.zoom.value = undefined;
     this.series.value = undefined;
+    this.samples.value = [];
     void this.#loadCurves();
     void this.#loadSamples();
   }
@@ -219,7 +230,7 @@ export class RunStore {
   }
 
   #loadDetails(): Promise<void> {
-    return this.#load<RunDetails>("", (details) => {
+    return this.#load<RunDetails>("details", new URLSearchParams(), (details) => {
       this.details.value = details;
     });
   }
@@ -234,23 +245,32 @@ export class RunStore {
       query.set("to", String(Math.ceil(zoom.to)));
     }
     this.#live = 0;
-    return this.#load<Series>(`/series?${query}`, (series) => {
+    return this.#load<Series>("series", query, (series) => {
       // Before a run's first step, its stage is not known.
-      if (series.stage === (this.stage.value ?? "")) this.series.value = series;
+      const isCurrent = series.stage === (this.stage.value ?? "") && zoom === this.zoom.value;
+      if (isCurrent) this.series.value = series;
     });
   }
 
   #loadSamples(): Promise<void> {
-    const query = new URLSearchParams({ stage: this.stage.value ?? "" });
-    return this.#load<{ samples: SampleSet[] }>(`/samples?${query}`, ({ samples }) => {
-      this.samples.value = samples;
+    const { value: stage } = this.stage;
+    const query = new URLSearchParams({ stage: stage ?? "" });
+    return this.#load<{ samples: SampleSet[] }>("samples", query, ({ samples }) => {
+      const told = samples[0]?.stage ?? stage;
+      if (told === this.stage.value) this.samples.value = samples;
     });
   }
 
-  async #load<T>(what: string, take: (answer: T) => void): Promise<void> {
-    const place = this.details.value?.id ?? this.#place;
+  /** Requests a part of the run. An answer to an earlier request than the last that was taken is dropped. */
+  async #load<T>(part: Part, query: URLSearchParams, take: (answer: T) => void): Promise<void> {
+    const run = encodeURIComponent(this.details.value?.id ?? this.#place);
+    this.#requests += 1;
+    const own = this.#requests;
     try {
-      take(await getJson<T>(`/runs/${encodeURIComponent(place)}${what}`, this.#abort.signal));
+      const answer = await getJson<T>(`/runs/${run}${PATHS[part]}${query}`, this.#abort.signal);
+      if (own < this.#taken[part]) return;
+      this.#taken[part] = own;
+      take(answer);
       this.problem.value = undefined;
     } catch (error) {
       if (!this.#abort.signal.aborted) this.problem.value = messageOf(error);

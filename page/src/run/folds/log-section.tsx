@@ -46,7 +46,7 @@ function Log({ id, isGoing }: LogProps): JSX.Element {
         if (isAtEnd)
           requestAnimationFrame(() => box.current?.scrollTo(0, box.current.scrollHeight));
       } catch (error) {
-        problem.value = messageOf(error);
+        if (!isOver) problem.value = messageOf(error);
       } finally {
         isAsking = false;
       }

@@ -31,15 +31,19 @@ function WorstList({ store }: { readonly store: RunStore }): JSX.Element {
   const id = store.details.value?.id ?? "";
   const stage = store.stage.value ?? "";
   useEffect(() => {
+    const abort = new AbortController();
     const query = new URLSearchParams({ stage, count: String(COUNT) });
-    getJson<Answer>(`/runs/${encodeURIComponent(id)}/worst?${query}`).then(
+    answer.value = undefined;
+    problem.value = undefined;
+    getJson<Answer>(`/runs/${encodeURIComponent(id)}/worst?${query}`, abort.signal).then(
       (told) => {
         answer.value = told;
       },
       (error: unknown) => {
-        problem.value = messageOf(error);
+        if (!abort.signal.aborted) problem.value = messageOf(error);
       },
     );
+    return () => abort.abort();
   }, [id, stage]);
   const { value: told } = answer;
   if (problem.value !== undefined) return <Problem message={problem.value} />;
