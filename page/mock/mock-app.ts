@@ -36,6 +36,8 @@ export interface MockStudio {
   readonly streams: EventStreams;
   /** Bodies of what changes something, by path. */
   readonly asked: { readonly path: string; readonly body: unknown }[];
+  /** Ids of models that are no longer listed. */
+  readonly lost: Set<string>;
   /** Does one step of the run that goes on. Returns the number of steps done. */
   readonly step: () => number;
 }
@@ -52,6 +54,7 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
   const app = new Hono();
   const streams = new EventStreams();
   const asked: MockStudio["asked"] = [];
+  const lost = new Set<string>();
   let liveStep = LIVE_FROM;
   const hasNoFolder = (id: string): boolean =>
     isStarting && id === LIVE_ID && liveStep === LIVE_FROM;
@@ -181,7 +184,10 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
       pictures: isRoot ? 0 : 214,
     });
   });
-  app.get("/api/models", (c) => c.json({ models: isEmpty ? [] : mockModels }));
+  app.get("/api/models", (c) => {
+    const listed = isEmpty ? [] : mockModels;
+    return c.json({ models: listed.filter(({ id }) => !lost.has(id)) });
+  });
   app.get("/api/system", (c) => c.json(mockSystem));
   app.get("/api/thumb/:name", async (c) => {
     const [kind, a = "0", b = "10"] = c.req.param("name").split("-");
@@ -202,5 +208,5 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
     streams.send("run", { id: LIVE_ID, line });
     return liveStep;
   };
-  return { app, streams, asked, step };
+  return { app, streams, asked, lost, step };
 }

@@ -1,12 +1,15 @@
 import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { drawnPng } from "../../page/mock/mock-pictures.ts";
 import { openBrowser } from "./browser.ts";
 import { openStudio } from "./studio-page.ts";
 
 const QUICK = { stepMs: 8 };
+
+/** Two cores may be busy with other things. */
+const PATIENT = { timeout: 15_000 };
 
 let browser: Browser;
 beforeAll(async () => {
@@ -63,7 +66,7 @@ it("leaves connections to other tabs however many drawings wait", async () => {
   await page.getByRole("button", { name: /^Draw/ }).waitFor();
   for (let count = 1; count <= 7; count++) {
     await page.keyboard.press("Control+Enter");
-    await expect.poll(() => page.locator(".card.drawing").count()).toBe(count);
+    await expect.poll(() => page.locator(".card.drawing").count(), PATIENT).toBe(count);
   }
   await page
     .getByText(/step \d+ of 20/)
@@ -84,6 +87,20 @@ it("draws with the seed that is kept, and tells what the server refuses", async 
   await page.getByRole("button", { name: /^Draw/ }).click();
   expect((await asked).postDataJSON()).toMatchObject({ seed: 41, size: "512x512", n: 4 });
   await page.getByText("seed 41").waitFor();
+});
+
+it("says that the model is gone while the page is open, and draws with the one it shows", async () => {
+  await using studio = await openStudio(browser, "/draw?prompt=a+fox&model=r1-800", QUICK);
+  const { page, mock } = studio;
+  const model = page.getByLabel(/^Model/);
+  expect(await model.inputValue()).toBe("r1-800");
+  mock.lost.add("r1-800");
+  await vi.waitFor(() => expect(mock.streams.watched).toHaveLength(1), 15_000);
+  mock.streams.send("runs", {});
+  await page.getByText("r1-800 is not available; emoji-demo is selected instead.").waitFor();
+  const asked = page.waitForRequest((request) => request.url().endsWith("/v1/images/generations"));
+  await page.getByRole("button", { name: /^Draw/ }).click();
+  expect((await asked).postDataJSON()).toMatchObject({ model: await model.inputValue() });
 });
 
 it("takes settings from a PNG that was drawn here, and begins from any other picture", async () => {
@@ -120,7 +137,7 @@ it("takes settings from a PNG that was drawn here, and begins from any other pic
   const again = page.waitForRequest((request) => request.url().endsWith("/v1/images/generations"));
   await page.getByRole("button", { name: /^(Draw|Add)/ }).click();
   expect((await again).postDataJSON()).toMatchObject({ n: 1, seed: 99 });
-  await expect.poll(() => page.locator(".history li").count()).toBe(2);
+  await expect.poll(() => page.locator(".history li").count(), PATIENT).toBe(2);
   await drop("other.png", other);
   await page.getByText("How much is redrawn").waitFor();
   await page.getByRole("button", { name: "Again" }).click(); // it was drawn from none

@@ -3,6 +3,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openBrowser } from "./browser.ts";
 import { openStudio } from "./studio-page.ts";
 
+/** Two cores may be busy with other things. */
+const PATIENT = { timeout: 15_000 };
+
 let browser: Browser;
 beforeAll(async () => {
   browser = await openBrowser();
@@ -144,15 +147,15 @@ describe("a run", () => {
     await vi.waitFor(() => expect(mock.streams.watched).toEqual(["r1"]), 15_000);
     while (mock.step() < 1400);
     mock.streams.send("sample", { id: "r1", stage: "alignment", step: 1400 });
-    await expect.poll(() => thumbs.count()).toBe(8);
+    await expect.poll(() => thumbs.count(), PATIENT).toBe(8);
     expect(await step.innerText()).toBe("1,200");
     const shown = dialog.locator('[aria-current="true"] img');
     expect(await shown.getAttribute("alt")).toBe("Step 1,200");
     await page.keyboard.press("ArrowRight");
-    await expect.poll(() => step.innerText()).toBe("1,400");
+    await expect.poll(() => step.innerText(), PATIENT).toBe("1,400");
     await page.keyboard.press("ArrowLeft");
     await page.keyboard.press("ArrowLeft");
-    await expect.poll(() => step.innerText()).toBe("1,000");
+    await expect.poll(() => step.innerText(), PATIENT).toBe("1,000");
   });
 
   it("offers to draw with the checkpoints that can draw, where runs are among the models", async () => {
@@ -168,7 +171,7 @@ describe("a run", () => {
       const address = "/draw?run=r1&stage=alignment&step=1000";
       expect(await links.nth(1).getAttribute("href")).toBe(address);
       await links.nth(1).click();
-      await expect.poll(() => page.getByLabel(/^Model/).inputValue()).toBe("r1-1000");
+      await expect.poll(() => page.getByLabel(/^Model/).inputValue(), PATIENT).toBe("r1-1000");
     }
   });
 

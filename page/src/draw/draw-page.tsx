@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import { useTitle } from "../shell/use-title.ts";
 import { DrawFormPanel } from "./form/draw-form-panel.tsx";
 import { keepAddress, openForm } from "./form/form-store.ts";
+import { keepModels } from "./form/keep-models.ts";
 import { ActiveDrawings } from "./pictures/active-drawings.tsx";
 import { cancelNewest, drawForm, resumeDrawings } from "./pictures/drawings.ts";
 import { loadHistory } from "./pictures/history.ts";
@@ -25,16 +26,16 @@ function hearKeys(event: KeyboardEvent): void {
 export function DrawPage(): JSX.Element {
   useTitle("Draw");
   useEffect(() => {
-    let stopKeeping = (): void => {};
+    const ends: (() => void)[] = [];
     let isGone = false;
     void loadHistory().then(resumeDrawings);
     void openForm().then(() => {
-      if (!isGone) stopKeeping = keepAddress();
+      if (!isGone) ends.push(keepAddress(), keepModels());
     });
     document.addEventListener("keydown", hearKeys);
     return () => {
       isGone = true;
-      stopKeeping();
+      for (const end of ends) end();
       document.removeEventListener("keydown", hearKeys);
     };
   }, []);

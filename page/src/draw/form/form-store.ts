@@ -56,7 +56,7 @@ export async function openForm(): Promise<void> {
 }
 
 /** Requests the available models. */
-async function loadModels(): Promise<void> {
+export async function loadModels(): Promise<void> {
   try {
     takeModels((await getJson<{ models: DrawModel[] }>("/models")).models);
     modelsProblem.value = undefined;

@@ -10,7 +10,9 @@ const MOST_AT_FIRST = 4;
 /** The same prompt and seeds drawn by several models: one row per model, one column per seed. */
 export function CheckpointGrid({ onClose }: { readonly onClose: () => void }): JSX.Element {
   const list = models.value ?? [];
-  const chosen = useSignal<readonly string[]>(list.slice(0, MOST_AT_FIRST).map(({ id }) => id));
+  const ticked = useSignal<readonly string[]>(list.slice(0, MOST_AT_FIRST).map(({ id }) => id));
+  const ids = list.map(({ id }) => id);
+  const chosen = ids.filter((id) => ticked.value.includes(id)); // without those that are gone
   const seeds = Array.from({ length: form.value.count }, (_, at) => form.value.seed + at);
   const labelOf = (id: string): string => list.find((model) => model.id === id)?.label ?? id;
   const close = (): void => {
@@ -18,9 +20,7 @@ export function CheckpointGrid({ onClose }: { readonly onClose: () => void }): J
     onClose();
   };
   const toggle = (id: string, isChosen: boolean): void => {
-    chosen.value = list
-      .map((model) => model.id)
-      .filter((one) => (one === id ? isChosen : chosen.value.includes(one)));
+    ticked.value = ids.filter((one) => (one === id ? isChosen : chosen.includes(one)));
   };
   return (
     <Dialog title="Compare checkpoints" onClose={close}>
@@ -34,7 +34,7 @@ export function CheckpointGrid({ onClose }: { readonly onClose: () => void }): J
             <label key={id}>
               <input
                 type="checkbox"
-                checked={chosen.value.includes(id)}
+                checked={chosen.includes(id)}
                 onChange={(event) => toggle(id, event.currentTarget.checked)}
               />
               {label}
@@ -45,10 +45,10 @@ export function CheckpointGrid({ onClose }: { readonly onClose: () => void }): J
           <button
             type="button"
             class="main"
-            disabled={isGridDrawn.value || chosen.value.length === 0 || form.value.prompt === ""}
-            onClick={() => void drawGrid(form.value, chosen.value)}
+            disabled={isGridDrawn.value || chosen.length === 0 || form.value.prompt === ""}
+            onClick={() => void drawGrid(form.value, chosen)}
           >
-            Draw {chosen.value.length * seeds.length} pictures
+            Draw {chosen.length * seeds.length} pictures
           </button>
           {isGridDrawn.value && (
             <>
@@ -56,7 +56,7 @@ export function CheckpointGrid({ onClose }: { readonly onClose: () => void }): J
                 Stop
               </button>
               <span class="soft" role="status">
-                {gridRows.value.length} of {chosen.value.length} models
+                {gridRows.value.length} of {chosen.length} models
               </span>
             </>
           )}
