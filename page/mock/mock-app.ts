@@ -175,13 +175,15 @@ export function mockStudio(options: MockOptions = {}): MockStudio {
   });
   app.get("/api/starts", (c) => c.json(mockStarts));
   app.get("/api/folders", (c) => {
-    const path = c.req.query("path") || "/home/ada/pictures";
-    const isRoot = path === "/home/ada/pictures";
+    const { path = "" } = c.req.query();
+    const { dataRoots } = mockStarts;
+    if (path === "") return c.json({ path, parent: null, folders: dataRoots, pictures: 0 });
+    const isFirst = path === dataRoots[0];
     return c.json({
       path,
-      parent: isRoot ? null : "/home/ada/pictures",
-      folders: isRoot ? ["grandfather", "cat", "holiday-2026"] : [],
-      pictures: isRoot ? 0 : 214,
+      parent: dataRoots.includes(path) ? null : dataRoots[0],
+      folders: isFirst ? ["grandfather", "cat", "holiday-2026"] : [],
+      pictures: isFirst ? 0 : 214,
     });
   });
   app.get("/api/models", (c) => {

@@ -92,7 +92,7 @@ export const mockStarts: Starts = {
     { goal: "subject", title: "One thing", text: "A pet, a person, a product, in any scene." },
     { goal: "full", title: "The whole model", text: "Everything is trained. Wants many pictures." },
   ],
-  dataRoots: ["/home/ada/pictures"],
+  dataRoots: ["/home/ada/pictures", "/data/photos"],
 };
 
 export const mockPlan: StartPlan = {

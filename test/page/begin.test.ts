@@ -58,6 +58,20 @@ it("checks a folder without pictures of its own: they may be in its folders, tab
   ]);
 });
 
+it("reaches the other folders that the studio was given", async () => {
+  await using studio = await openStudio(browser, "/new");
+  const { page } = studio;
+  await page.getByRole("button", { name: "grandfather" }).click();
+  await page.getByText("/home/ada/pictures/grandfather").waitFor();
+  await page.getByRole("button", { name: "Up" }).click();
+  await page.getByRole("button", { name: "grandfather" }).waitFor();
+  await page.getByRole("button", { name: "Up" }).click();
+  await page.getByRole("button", { name: "/data/photos" }).waitFor();
+  expect(await page.getByRole("button", { name: /Check|Up/ }).count()).toBe(0);
+  await page.getByRole("button", { name: "/data/photos" }).click();
+  await page.getByText("214 pictures").waitFor();
+});
+
 it("begins nothing with a key that may only look", async () => {
   await using studio = await openStudio(browser, "/new", { isViewOnly: true });
   const { page } = studio;

@@ -2,12 +2,14 @@ import type { JSX } from "preact";
 import { Icon } from "../parts/icon.tsx";
 import { ProgressBar } from "../parts/progress-bar.tsx";
 import { countText, manyText } from "../words/numbers.ts";
-import { check, checkFolder, goTo, isAsking, place, starts } from "./new-store.ts";
+import { above, check, checkFolder, goInto, goTo, isAsking, place, starts } from "./new-store.ts";
 
 /** Browses the folders that may contain data. */
 export function FolderChoice(): JSX.Element {
   const { value: here } = place;
+  const { value: up } = above;
   const { value: state } = check;
+  const isFolder = here?.path !== "";
   const roots = starts.value?.dataRoots ?? [];
   return (
     <section class="card stack" aria-labelledby="folder-title">
@@ -20,23 +22,26 @@ export function FolderChoice(): JSX.Element {
       {here !== undefined && (
         <>
           <p class="row">
-            {here.parent !== null && (
-              <button type="button" class="small" onClick={() => void goTo(here.parent ?? "")}>
+            {up !== undefined && (
+              <button type="button" class="small" onClick={() => void goTo(up)}>
                 <Icon name="left" />
                 Up
               </button>
             )}
-            <code class="path">{here.path}</code>
-            <span class="soft">{manyText(here.pictures, "picture")}</span>
+            {isFolder ? (
+              <>
+                <code class="path">{here.path}</code>
+                <span class="soft">{manyText(here.pictures, "picture")}</span>
+              </>
+            ) : (
+              <span class="soft">The folders that this studio was given</span>
+            )}
           </p>
           {here.folders.length > 0 && (
             <ul class="folders">
               {here.folders.map((folder) => (
                 <li key={folder}>
-                  <button
-                    type="button"
-                    onClick={() => void goTo(`${here.path.replace(/\/$/, "")}/${folder}`)}
-                  >
+                  <button type="button" onClick={() => void goInto(folder)}>
                     <Icon name="folder" />
                     {folder}
                   </button>
@@ -44,22 +49,24 @@ export function FolderChoice(): JSX.Element {
               ))}
             </ul>
           )}
-          <div class="row">
-            <button
-              type="button"
-              class="main"
-              disabled={isAsking.value}
-              onClick={() => void checkFolder()}
-            >
-              Check these pictures
-            </button>
-            {here.pictures === 0 && (
-              <span class="soft">
-                This folder itself has no pictures; those in its folders, tables and archives count
-                too.
-              </span>
-            )}
-          </div>
+          {isFolder && (
+            <div class="row">
+              <button
+                type="button"
+                class="main"
+                disabled={isAsking.value}
+                onClick={() => void checkFolder()}
+              >
+                Check these pictures
+              </button>
+              {here.pictures === 0 && (
+                <span class="soft">
+                  This folder itself has no pictures; those in its folders, tables and archives
+                  count too.
+                </span>
+              )}
+            </div>
+          )}
         </>
       )}
       {state?.state === "running" && (

@@ -1,13 +1,16 @@
 import { beforeEach, expect, it, vi } from "vitest";
 import {
+  above,
   beginRun,
   check,
   checkFolder,
+  goInto,
   goTo,
   isAsking,
   makePlan,
   minutes,
   name,
+  openNew,
   place,
   plan,
 } from "./new-store.ts";
@@ -28,7 +31,8 @@ beforeEach(() => {
     const body: unknown = typeof init.body === "string" ? JSON.parse(init.body) : undefined;
     asked.push({ path: pathname, body });
     const path = searchParams.get("path");
-    const folder = { path, parent: null, folders: [], pictures: 3 };
+    const parent = path === "/data/cat" ? "/data" : null;
+    const folder = { path, parent, folders: [], pictures: 3 };
     return Response.json((await answers[pathname]?.(body)) ?? folder);
   });
 });
@@ -96,4 +100,27 @@ it("shows the folder that was opened last, and no check of another", async () =>
   letGo({ state: "done", done: 1, total: 1 });
   await checking;
   expect([place.value?.path, check.value]).toEqual(["/data/dog", undefined]);
+});
+
+it("leads up to the list of data roots where there are several, and into each", async () => {
+  const roots = (dataRoots: string[]): void => {
+    answers["/api/starts"] = () => ({ bases: [], goals: [], recipes: [], dataRoots });
+  };
+  roots(["/data"]);
+  await openNew();
+  await goTo("/data/cat");
+  expect(above.value).toBe("/data");
+  await goTo("/data");
+  expect(above.value).toBeUndefined();
+  roots(["/data", "/photos"]);
+  await openNew();
+  expect(above.value).toBe("");
+  await goTo("");
+  expect([place.value?.path, above.value, plan.value]).toEqual(["", undefined, undefined]);
+  await makePlan();
+  expect(started()).toEqual([]);
+  await goInto("/photos");
+  expect(place.value?.path).toBe("/photos");
+  await goInto("fox");
+  expect([place.value?.path, name.value]).toEqual(["/photos/fox", "fox"]);
 });

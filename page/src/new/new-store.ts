@@ -11,6 +11,7 @@ import { watchJob } from "../api/watch-job.ts";
 
 /** `GET /folders`. */
 export interface FolderPlace {
+  /** Empty for the list of data roots. */
   readonly path: string;
   readonly parent: string | null;
   readonly folders: readonly string[];
@@ -31,12 +32,20 @@ export const minutes = signal(60);
 export const word = signal("");
 export const name = signal("");
 
+/** Where "Up" leads: the folder above or, from one of several data roots, their list. Undefined if nowhere. */
+export const above = computed(() => {
+  const { value: here } = place;
+  if (here === undefined || here.path === "") return undefined;
+  const hasOtherRoots = (starts.value?.dataRoots.length ?? 0) > 1;
+  return here.parent ?? (hasOtherRoots ? "" : undefined);
+});
+
 type WantedRun = Omit<StartRequest, "dry">;
 
 /** The request, once a folder is selected. */
 const request = computed<WantedRun | undefined>(() => {
   const folder = place.value?.path;
-  if (folder === undefined) return undefined;
+  if (folder === undefined || folder === "") return undefined;
   return {
     name: name.value,
     folder,
@@ -71,7 +80,13 @@ export async function openNew(): Promise<void> {
   });
 }
 
-/** Opens a folder, and forgets the results for any other. */
+/** Opens a folder by its name in the current one; in the list of data roots, by its path. */
+export async function goInto(folder: string): Promise<void> {
+  const here = place.value?.path ?? "";
+  await goTo(here === "" ? folder : `${here.replace(/\/$/, "")}/${folder}`);
+}
+
+/** Opens a folder, or the list of data roots, and forgets the results for any other. */
 export async function goTo(path: string): Promise<void> {
   await asking(async () => {
     turn += 1;
