@@ -13,6 +13,7 @@ import {
   openNew,
   place,
   plan,
+  problem,
 } from "./new-store.ts";
 
 type Answer = (body: unknown) => object | Promise<object>;
@@ -33,7 +34,11 @@ beforeEach(() => {
     const path = searchParams.get("path");
     const parent = path === "/data/cat" ? "/data" : null;
     const folder = { path, parent, folders: [], pictures: 3 };
-    return Response.json((await answers[pathname]?.(body)) ?? folder);
+    try {
+      return Response.json((await answers[pathname]?.(body)) ?? folder);
+    } catch (refusal) {
+      return refusal;
+    }
   });
 });
 
@@ -100,6 +105,28 @@ it("shows the folder that was opened last, and no check of another", async () =>
   letGo({ state: "done", done: 1, total: 1 });
   await checking;
   expect([place.value?.path, check.value]).toEqual(["/data/dog", undefined]);
+});
+
+it("shows no progress of a check that the server has forgotten", async () => {
+  await goTo("/data/cat");
+  let looks = 0;
+  answers["/api/jobs/check_1"] = () => {
+    looks += 1;
+    if (looks === 1) return { state: "running", done: 1, total: 9 };
+    const error = { message: "Expected the id of an existing job", code: "job_not_found" };
+    return Promise.reject(Response.json({ error }, { status: 404 }));
+  };
+  await checkFolder();
+  expect([looks, check.value, problem.value]).toEqual([
+    2,
+    undefined,
+    "Expected the id of an existing job",
+  ]);
+});
+
+it("suggests a name that the server accepts", async () => {
+  await goTo("/data/Meine Bilder");
+  expect(name.value).toBe("Meine-Bilder");
 });
 
 it("leads up to the list of data roots where there are several, and into each", async () => {

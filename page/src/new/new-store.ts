@@ -8,6 +8,7 @@ import type {
 } from "../../../src/studio/api-types.ts";
 import { getJson, messageOf, postJson } from "../api/request.ts";
 import { watchJob } from "../api/watch-job.ts";
+import { folderName } from "../words/folder-name.ts";
 
 /** `GET /folders`. */
 export interface FolderPlace {
@@ -96,7 +97,7 @@ export async function goTo(path: string): Promise<void> {
     const opened = await getJson<FolderPlace>(`/folders?${new URLSearchParams({ path })}`);
     if (own !== turn) return;
     place.value = opened;
-    name.value = path.split("/").at(-1) ?? "";
+    name.value = folderName(path, "pictures");
   });
 }
 
@@ -116,13 +117,18 @@ export async function checkFolder(): Promise<void> {
       folder,
       ...(base.value !== "" && { base: base.value }),
     });
-    await watchJob(
-      job,
-      () => own === turn,
-      (state) => {
-        check.value = { ...state, report: state.report ?? check.peek()?.report ?? null };
-      },
-    );
+    try {
+      await watchJob(
+        job,
+        () => own === turn,
+        (state) => {
+          check.value = { ...state, report: state.report ?? check.peek()?.report ?? null };
+        },
+      );
+    } catch (error) {
+      check.value = undefined; // the server no longer knows the job
+      throw error;
+    }
   });
 }
 

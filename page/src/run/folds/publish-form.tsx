@@ -5,6 +5,7 @@ import type { CheckState } from "../../../../src/studio/api-types.ts";
 import { messageOf, postJson } from "../../api/request.ts";
 import { watchJob } from "../../api/watch-job.ts";
 import { Problem } from "../../parts/problem.tsx";
+import { folderName } from "../../words/folder-name.ts";
 
 /** Publishes the run's model as a folder that diffusers also reads, and shows its path. */
 export function PublishForm({
@@ -14,7 +15,7 @@ export function PublishForm({
   readonly id: string;
   readonly name: string;
 }): JSX.Element {
-  const name = useSignal(runName);
+  const name = useSignal(folderName(runName, "model"));
   const state = useSignal<CheckState | undefined>(undefined);
   const problem = useSignal<string | undefined>(undefined);
   const isHere = useSignal(true);
@@ -38,6 +39,7 @@ export function PublishForm({
         },
       );
     } catch (error) {
+      state.value = undefined; // the server no longer knows the job
       problem.value = messageOf(error);
     }
   };
