@@ -97,7 +97,8 @@ it("says that the model is gone while the page is open, and draws with the one i
   mock.lost.add("r1-800");
   await vi.waitFor(() => expect(mock.streams.watched).toHaveLength(1), 15_000);
   mock.streams.send("runs", {});
-  await page.getByText("r1-800 is not available; emoji-demo is selected instead.").waitFor();
+  const note = "emoji_full at 800 is not available; emoji-demo is selected instead.";
+  await page.getByText(note).waitFor();
   const asked = page.waitForRequest((request) => request.url().endsWith("/v1/images/generations"));
   await page.getByRole("button", { name: /^Draw/ }).click();
   expect((await asked).postDataJSON()).toMatchObject({ model: await model.inputValue() });

@@ -24,6 +24,9 @@ export const dropNotice = signal<string | undefined>(undefined);
 /** The model that was asked for and is not in the list: its id, or a checkpoint in words. The form has another one instead. */
 export const missingModel = signal<string | undefined>(undefined);
 
+/** Labels by id, also of models that are no longer listed. */
+export const modelLabels = new Map<string, string>();
+
 /** The form's model; undefined until the list has one. */
 export const chosenModel = computed(() => models.value?.find(({ id }) => id === form.value.model));
 
@@ -68,6 +71,7 @@ export async function loadModels(): Promise<void> {
 /** Replaces the list. A missing model that is in it is chosen. */
 function takeModels(list: readonly DrawModel[]): void {
   models.value = list;
+  for (const { id, label } of list) modelLabels.set(id, label);
   const { value: missing } = missingModel;
   setForm(missing !== undefined && list.some(({ id }) => id === missing) ? { model: missing } : {});
 }

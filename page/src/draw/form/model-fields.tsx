@@ -1,12 +1,14 @@
 import type { JSX } from "preact";
 import { pictures } from "../pictures/history.ts";
-import { chosenModel, form, missingModel, models, setForm } from "./form-store.ts";
+import { chosenModel, form, missingModel, modelLabels, models, setForm } from "./form-store.ts";
 import { NumberField } from "./number-field.tsx";
 import { sizesOf } from "./sizes.ts";
 
-/** What a model was called when it last drew here. */
+/** What a model is called, or was when it last drew here. */
 const labelOf = (id: string): string =>
-  pictures.value.find((picture) => picture.form.model === id)?.modelLabel ?? id;
+  modelLabels.get(id) ??
+  pictures.value.find((picture) => picture.form.model === id)?.modelLabel ??
+  id;
 
 /** The model, and the settings that it has defaults for. */
 export function ModelFields(): JSX.Element {

@@ -1,13 +1,14 @@
 import { computed, signal } from "@preact/signals";
 import { PixartClient } from "../../../../src/client/client.ts";
 import type { DrawnPictures } from "../../../../src/client/results.ts";
-import { messageOf } from "../../api/request.ts";
+import { isRefusal, messageOf } from "../../api/request.ts";
 import { session } from "../../session/session.ts";
 import { type DrawForm, newSeed } from "../form/draw-form.ts";
 import { drawRequest } from "../form/draw-request.ts";
 import {
   chosenModel,
   form,
+  loadModels,
   missingModel,
   type StartPicture,
   setForm,
@@ -85,6 +86,7 @@ async function run(
   } catch (error) {
     if (!abort.signal.aborted)
       drawing.state.value = { ...drawing.state.value, problem: messageOf(error) };
+    if (isRefusal(error)) void loadModels(); // the model may be gone
   } finally {
     forgetJob(drawing.id);
     for (const address of drawing.state.value.previews)
