@@ -51,11 +51,11 @@ it("shows no other stage's samples, whichever answer comes last", async () => {
   expect(stages()).toEqual(["alignment"]);
   late.add("samples");
   store.chooseStage("pretraining");
-  expect(stages()).toEqual([]);
+  expect([stages(), store.isLoadingSamples.value]).toEqual([[], true]);
   store.chooseStage("refinement");
   const [first, second] = open;
   await second?.answer();
-  expect(stages()).toEqual(["refinement"]);
+  expect([stages(), store.isLoadingSamples.value]).toEqual([["refinement"], false]);
   await first?.answer();
   expect(stages()).toEqual(["refinement"]);
 });

@@ -49,6 +49,8 @@ export class RunStore {
   readonly details = signal<RunDetails | undefined>(undefined);
   readonly series = signal<Series | undefined>(undefined);
   readonly samples = signal<readonly SampleSet[]>([]);
+  /** From the selection of another stage until its samples are known. */
+  readonly isLoadingSamples = signal(false);
   readonly problem = signal<string | undefined>(undefined);
   /** The latest request to the run and its result. */
   readonly notice = signal<string | undefined>(undefined);
@@ -102,6 +104,7 @@ export class RunStore {
     this.zoom.value = undefined;
     this.series.value = undefined;
     this.samples.value = [];
+    this.isLoadingSamples.value = true;
     void this.#loadCurves();
     void this.#loadSamples();
   }
@@ -257,7 +260,9 @@ export class RunStore {
     const query = new URLSearchParams({ stage: stage ?? "" });
     return this.#load<{ samples: SampleSet[] }>("samples", query, ({ samples }) => {
       const told = samples[0]?.stage ?? stage;
-      if (told === this.stage.value) this.samples.value = samples;
+      if (told !== this.stage.value) return;
+      this.samples.value = samples;
+      this.isLoadingSamples.value = false;
     });
   }
 

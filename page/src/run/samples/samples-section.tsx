@@ -41,7 +41,11 @@ export function SamplesSection({ store }: { readonly store: RunStore }): JSX.Ele
     return (
       <section class="card stack" aria-labelledby="samples-title">
         <h2 id="samples-title">Samples</h2>
-        <p class="soft">No samples yet. The first ones are drawn before step 1.</p>
+        <p class="soft">
+          {store.isLoadingSamples.value
+            ? "Loading…"
+            : "No samples yet. The first ones are drawn before step 1."}
+        </p>
       </section>
     );
   }
