@@ -13,7 +13,7 @@ import {
 } from "./form-store.ts";
 
 const model = (id: string, more: Partial<DrawModel> = {}): DrawModel => ({
-  ...{ id, label: id, run: null, stage: null, step: null, resolution: 64 },
+  ...{ id, label: id, run: null, stage: null, step: null, resolution: 64, isLoading: false },
   ...{ steps: 20, guidanceScale: 4.5, schedulers: [], adapters: [], ...more },
 });
 const checkpoint = (stage: string, step: number): DrawModel =>

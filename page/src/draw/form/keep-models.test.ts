@@ -1,21 +1,24 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { returns } from "../../api/live.ts";
 import { chosenModel, models } from "./form-store.ts";
-import { areLoading, keepModels } from "./keep-models.ts";
+import { keepModels } from "./keep-models.ts";
 
-let served: string[] = [];
-let status = 200;
+const heard = vi.hoisted(() => new Map<string, () => void>());
+vi.mock(import("../../api/live.ts"), async (original) => ({
+  ...(await original()),
+  listen: (name, hear) => {
+    heard.set(name, hear as () => void);
+    return () => heard.delete(name);
+  },
+}));
+
+let served: object[] = [];
 let end = (): void => {};
 
 beforeEach(() => {
   vi.useFakeTimers();
-  vi.stubGlobal("fetch", async (address: string) =>
-    address === "/ready"
-      ? new Response(null, { status })
-      : Response.json({ models: served.map((id) => ({ id, label: id })) }),
-  );
+  vi.stubGlobal("fetch", async () => Response.json({ models: served }));
   served = [];
-  status = 200;
   models.value = [];
 });
 afterEach(() => {
@@ -23,39 +26,36 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const listed = (): unknown => models.value?.map(({ id }) => id);
+const listed = (): unknown => models.value?.map(({ id, isLoading }) => [id, isLoading]);
+const small = { id: "small", label: "small", isLoading: false };
 
-it("asks for models until the server has loaded all", async () => {
-  status = 503;
+it.each(["models", "runs", "drawing"])("asks once after several events: %s", async (name) => {
   end = keepModels();
-  await vi.advanceTimersByTimeAsync(1);
-  expect([areLoading.value, listed()]).toEqual([true, []]);
-  served = ["small"];
-  await vi.advanceTimersByTimeAsync(2000);
-  expect([areLoading.value, listed(), chosenModel.value?.id]).toEqual([true, ["small"], "small"]);
-  served = ["small", "demo"];
-  status = 200;
-  await vi.advanceTimersByTimeAsync(40_000);
-  expect([areLoading.value, listed(), chosenModel.value?.id]).toEqual([
-    false,
-    ["small", "demo"],
+  served = [small, { id: "demo", label: "demo", isLoading: true }];
+  for (let i = 0; i < 3; i++) heard.get(name)?.();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect([listed(), chosenModel.value?.id]).toEqual([
+    [
+      ["small", false],
+      ["demo", true],
+    ],
     "small",
   ]);
   served = [];
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(listed()).toEqual(["small", "demo"]);
+  expect(models.value).toHaveLength(2);
 });
 
 it("asks when the server is back, and no more once it is over", async () => {
   end = keepModels();
-  await vi.advanceTimersByTimeAsync(1);
-  served = ["small"];
+  served = [small];
   returns.value += 1;
   await vi.advanceTimersByTimeAsync(1);
-  expect(listed()).toEqual(["small"]);
+  expect(listed()).toEqual([["small", false]]);
   end();
   served = [];
   returns.value += 1;
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(listed()).toEqual(["small"]);
+  expect(listed()).toEqual([["small", false]]);
+  expect(heard.size).toBe(0);
 });

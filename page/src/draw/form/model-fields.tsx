@@ -27,9 +27,9 @@ export function ModelFields(): JSX.Element {
           value={value.model}
           onChange={(event) => setForm({ model: event.currentTarget.value })}
         >
-          {models.value?.map(({ id, label }) => (
+          {models.value?.map(({ id, label, isLoading }) => (
             <option key={id} value={id}>
-              {label}
+              {isLoading ? `${label} (loading)` : label}
             </option>
           ))}
         </select>

@@ -1,18 +1,12 @@
 import type { JSX } from "preact";
-import { areLoading } from "./keep-models.ts";
 
 /** Shown if there is no model to draw with. */
-export const NoModels = (): JSX.Element =>
-  areLoading.value ? (
-    <div class="draw-form card" role="status">
-      The server is loading its models.
-    </div>
-  ) : (
-    <div class="draw-form card stack">
-      <h2>No models yet</h2>
-      <p>A run's checkpoints appear here.</p>
-      <a class="button" href="/new">
-        Train with your pictures
-      </a>
-    </div>
-  );
+export const NoModels = (): JSX.Element => (
+  <div class="draw-form card stack">
+    <h2>No models yet</h2>
+    <p>A run's checkpoints appear here.</p>
+    <a class="button" href="/new">
+      Train with your pictures
+    </a>
+  </div>
+);

@@ -18,7 +18,14 @@ const record = {
 const made = embedMetadata(png, record);
 const known: DrawModel = {
   ...{ id: "models/emoji-demo", label: "emoji-demo", run: null, stage: null, step: null },
-  ...{ resolution: 64, steps: 20, guidanceScale: 4.5, schedulers: [], adapters: ["noto-lora"] },
+  ...{
+    resolution: 64,
+    isLoading: false,
+    steps: 20,
+    guidanceScale: 4.5,
+    schedulers: [],
+    adapters: ["noto-lora"],
+  },
 };
 const settings = (bytes: Uint8Array): PngSettings | undefined => pngSettings(bytes, [known]);
 
