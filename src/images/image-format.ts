@@ -48,3 +48,33 @@ function isAvif(head: string): boolean {
   const brands = head.slice(8, boxBytes).match(/.{4}/gs) ?? [];
   return brands.some((brand) => brand === "avif" || brand === "avis");
 }
+
+/** Encoders write pictures of 64 megapixels in chunks of 8 KB, not smaller. */
+const MOST_CHUNKS = 2 ** 18;
+const SIGNATURE = 8;
+/** A chunk's length and name before its data, and the checksum after it. */
+const HEAD = 8;
+const CHECKSUM = 4;
+
+/**
+ * A PNG whose eXIf chunk comes after its pixels with that chunk before them: the PNG specification (third edition) allows both, and
+ * libvips looks for the orientation only there. Any other PNG, damaged ones too, as it is.
+ */
+export function withEarlyExif(png: Uint8Array): Uint8Array {
+  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  let pixels: number | undefined;
+  let at = SIGNATURE;
+  for (let count = 0; count < MOST_CHUNKS && at + HEAD <= png.byteLength; count++) {
+    const end = at + HEAD + view.getUint32(at) + CHECKSUM;
+    const name = Buffer.from(png.subarray(at + 4, at + HEAD)).toString("latin1");
+    if (end > png.byteLength) return png;
+    if (name === "eXIf") {
+      if (pixels === undefined) return png;
+      const [before, after] = [png.subarray(0, pixels), png.subarray(pixels, at)];
+      return Buffer.concat([before, png.subarray(at, end), after, png.subarray(end)]);
+    }
+    if (name === "IDAT") pixels ??= at;
+    at = end;
+  }
+  return png;
+}

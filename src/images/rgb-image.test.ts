@@ -7,7 +7,7 @@ import sharp, { type Sharp } from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tries } from "../../test/reliability/counts.ts";
 import { ImageError } from "../errors/index.ts";
-import { RgbImage } from "./rgb-image.ts";
+import { pictureSize, RgbImage } from "./rgb-image.ts";
 
 /** Mutated files of each format. */
 const ROUNDS = tries(500, 5_000);
@@ -86,6 +86,22 @@ describe("RgbImage", () => {
   it("turns a picture upright as its EXIF says", async () => {
     const lying = await raw(pattern(6, 4)).withMetadata({ orientation: 6 }).jpeg().toBuffer();
     expect(await RgbImage.decode(lying)).toMatchObject({ width: 4, height: 6 });
+  });
+
+  it.each([1, 3, 6, 8])("does so wherever a PNG has it: orientation %i", async (orientation) => {
+    const early = await raw(pattern(6, 4)).withMetadata({ orientation }).png().toBuffer();
+    const chunkAt = (name: string): [start: number, end: number] => {
+      const start = early.indexOf(name) - 4;
+      return [start, start + 12 + early.readUInt32BE(start)];
+    };
+    const [[start, end], [last]] = [chunkAt("eXIf"), chunkAt("IEND")];
+    expect(end).toBeLessThan(chunkAt("IDAT")[0] + 1);
+    const [exif, rest] = [early.subarray(start, end), early.subarray(end, last)];
+    const late = Buffer.concat([early.subarray(0, start), rest, exif, early.subarray(last)]);
+    const upright = await RgbImage.decode(early);
+    expect(await RgbImage.decode(late)).toEqual(upright);
+    const { width, height } = upright;
+    expect(await pictureSize(late, "late")).toEqual({ width, height });
   });
 
   it.each(["nearest", "linear", "cubic", "lanczos3"] as const)(

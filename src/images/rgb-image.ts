@@ -6,7 +6,13 @@ import { BadFileError, MissingFileError } from "../files/reading/errors.ts";
 import { LARGEST_FILE, openRegular, readFrom, requireSize } from "../files/reading/whole-file.ts";
 import { replaceFile } from "../files/replace-file.ts";
 import { coverOf } from "./cover.ts";
-import { ACCEPTED_FORMATS, type ImageFormat, SNIFFED_BYTES, sniffImage } from "./image-format.ts";
+import {
+  ACCEPTED_FORMATS,
+  type ImageFormat,
+  SNIFFED_BYTES,
+  sniffImage,
+  withEarlyExif,
+} from "./image-format.ts";
 import { embedMetadata, type PictureMetadata } from "./picture-metadata.ts";
 import { type Part, resample } from "./resample.ts";
 import type { ResizeKernel } from "./resample-taps.ts";
@@ -65,11 +71,12 @@ export class RgbImage {
     source: Uint8Array | string,
     { maxPixels = 64e6, name = nameOf(source) }: DecodeOptions = {},
   ): Promise<RgbImage> {
-    const bytes = typeof source === "string" ? await readPicture(source) : source;
-    const sniffed = sniffImage(bytes);
+    const given = typeof source === "string" ? await readPicture(source) : source;
+    const sniffed = sniffImage(given);
     if (!("format" in sniffed)) {
       throw new ImageError(name, `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}`);
     }
+    const bytes = sniffed.format === "png" ? withEarlyExif(given) : given;
     const header = await checkPixels(name, bytes, sniffed.format, maxPixels);
     try {
       const plain = needsEightBits(header) ? await inEightBits(bytes, header, maxPixels) : bytes;
@@ -266,7 +273,8 @@ export async function pictureSize(
     throw new ImageError(name, `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}`);
   }
   try {
-    const { autoOrient } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    const upright = sniffed.format === "png" ? withEarlyExif(bytes) : bytes;
+    const { autoOrient } = await sharp(upright, { limitInputPixels: false }).metadata();
     return autoOrient;
   } catch (error) {
     throw damaged(name, sniffed.format, error);
