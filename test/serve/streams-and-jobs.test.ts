@@ -226,7 +226,8 @@ describe("a job", () => {
   it("shows a preview of each picture that is drawn at the same time", async () => {
     const own = await startTestServer({ models: [{ name: "stand-in", place: "step=20,batch=4" }] });
     try {
-      const sent = JSON.stringify({ prompt: "a", steps: 4, n: 3, partial_images: 1 });
+      // Long enough for its events to be asked for before the preview, on a busy machine too.
+      const sent = JSON.stringify({ prompt: "a", steps: 100, n: 3, partial_images: 1 });
       const answer = await fetch(`${own.url}/v1/images/generations`, {
         method: "POST",
         headers: { ...headers, prefer: "respond-async" },
