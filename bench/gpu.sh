@@ -8,7 +8,7 @@
 #   --rows A,B   of those in bench/gpu/rows.ts; all unless given
 #
 # It builds the addon against the torch of the python3 on the PATH (or of PIXART_PYTHON), runs test/gpu, measures rows beside PyTorch and
-# diffusers, and trains models/emoji-small's recipe for the time that is left. OUT, a new or empty folder, gets report.md, report.json, a log
+# diffusers, and trains configs/emoji_full.ts for the time that is left. OUT, a new or empty folder, gets report.md, report.json, a log
 # of each part, and pictures and model as pieces of a tar (cat made.tar.* | tar -x). A part that fails leaves the others alone.
 # What a bare machine lacks can be carried there: bench/gpu-pack.ts.
 #

@@ -3,7 +3,7 @@ import demo, { aesthetics, alignment, pixels } from "./emoji_demo.ts";
 
 /**
  * The demo's curriculum on all animals, plants, food and drinks among the emoji, 291 things: what `models/emoji-small` was trained
- * with. An hour and a half on two quiet cores. Each picture is seen as often as in the demo.
+ * with. An hour and a half on two cores. Each picture is seen about as often as in the demo.
  */
 export default defineConfig({
   ...demo,

@@ -1,5 +1,5 @@
 /**
- * Trains models/emoji-small's recipe (configs/emoji_full.ts) for as long as it is given, and publishes what it learned:
+ * Trains configs/emoji_full.ts for as long as it is given, and publishes what it learned:
  * npx tsx bench/gpu/train-emoji.ts FOLDER [options]. gpu.sh calls it. A few steps of each stage tell how fast they are; all stages are then
  * shortened alike. FOLDER gets `published`, `sheet.png` and `training.json`.
  * --device D   cuda unless given

@@ -9,7 +9,7 @@ type Base = Starts["bases"][number];
 /** Purposes of the models included in the package. */
 const SHIPPED: Readonly<Record<string, string>> = {
   "emoji-small":
-    "Comes with the package: trained on 1,644 emoji at 64 px, rough but versatile. Minutes on any machine",
+    "Comes with the package: draws emoji of animals, plants, food and drinks at 64 px. Minutes on any machine",
   "emoji-demo":
     "Comes with the package: knows 64 emoji well, and nothing else. Minutes on any machine",
 };
