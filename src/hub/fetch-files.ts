@@ -25,8 +25,12 @@ function chosenFrom(
   { repository, commit }: FetchPlace,
 ): readonly RemoteFile[] {
   const lacking: WantedFile[] = [];
+  // Where a commit has none of the better files, the others are not what was asked for.
+  const mayDiffer = wanted.some(
+    ({ names, otherwise }) => otherwise !== undefined && names.some((name) => listing.has(name)),
+  );
   const chosen = wanted.flatMap((file) => {
-    const found = [...file.names, ...(file.otherwise ?? [])]
+    const found = [...file.names, ...(mayDiffer ? (file.otherwise ?? []) : [])]
       .map((path) => listing.get(path))
       .find((entry) => entry !== undefined);
     if (found === undefined && !file.isOptional) lacking.push(file);

@@ -10,7 +10,7 @@ import { missingHere, type Repository } from "./repository-name.ts";
 export interface SnapshotQuery {
   /** What a cached commit lacks, as words for a message; empty if complete. */
   readonly lacking: (commit: string) => readonly string[];
-  /** Whether a cached commit has everything, and at least one file. */
+  /** Whether a cached commit suffices where nothing can be downloaded: it has everything, and at least one file. */
   readonly isWhole: (commit: string) => boolean;
   /** Downloads the files. */
   readonly fetch: (place: FetchPlace) => Promise<void>;
@@ -42,8 +42,10 @@ export async function locate(
   const known = cached.commitOf(revision);
   const lacking = known === undefined ? [`revision ${revision}`] : wish.lacking(known);
   const whole = known !== undefined && lacking.length === 0 ? { cached, commit: known } : undefined;
+  const stored = whole ?? (known && wish.isWhole(known) ? { cached, commit: known } : undefined);
   const { offlineBy, cacheFolder, showsProgress } = environment;
-  if (whole && (isCommit(revision) || offlineBy)) return whole;
+  if (whole && isCommit(revision)) return whole;
+  if (stored && offlineBy) return stored;
   if (offlineBy) {
     const more = lacking.length > SHOWN ? ` and ${lacking.length - SHOWN} more` : "";
     const commits = cached.commits().filter(wish.isWhole);
@@ -60,12 +62,12 @@ export async function locate(
     if (!isCommit(revision)) commit = await client.commitOf(revision);
   } catch (error) {
     const isUnreachable = error instanceof HubUnreachableError;
-    if (!whole || !isUnreachable) {
+    if (!stored || !isUnreachable) {
       const mayBePath = !isKnown && (isUnreachable || error instanceof UnknownRepositoryError);
       throw mayBePath ? pathFirst(error, repository) : error;
     }
     process.stderr.write(`${error.message}. Using revision ${known} from the cache.\n`);
-    return whole;
+    return stored;
   }
   try {
     const isNew = wish.lacking(commit).length > 0;
@@ -73,6 +75,7 @@ export async function locate(
     // Only now: a reference to an incomplete revision would hide the complete one that it named before from offline runs.
     await cached.setReference(revision, commit);
   } catch (error) {
+    if (stored?.commit === commit && error instanceof HubUnreachableError) return stored;
     throw explained(error, name, environment);
   }
   return { cached, commit };

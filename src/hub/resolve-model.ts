@@ -1,4 +1,3 @@
-import { readHubEnvironment } from "./environment.ts";
 import { fetchFiles } from "./fetch-files.ts";
 import { locate } from "./locate.ts";
 import { checkRevision, parseRepository, refuseRevision } from "./repository-name.ts";
@@ -31,13 +30,12 @@ export async function resolveModel(
   }
   if (revision !== undefined) checkRevision(revision);
   const model = { type: "model", name: place.name } as const;
-  const isOffline = readHubEnvironment().offlineBy !== undefined;
   const { cached, commit } = await locate(model, revision ?? "main", (cache) => {
-    const lacking = (of: string): readonly string[] =>
-      missingFrom(cache.snapshot(of), files, isOffline);
+    const lacking = (of: string, isAll: boolean): readonly string[] =>
+      missingFrom(cache.snapshot(of), files, isAll);
     return {
-      lacking,
-      isWhole: (of) => lacking(of).length === 0,
+      lacking: (of) => lacking(of, false),
+      isWhole: (of) => lacking(of, true).length === 0,
       fetch: (from) => fetchFiles(from, files),
     };
   });

@@ -58,9 +58,11 @@ const CHECKSUM = 4;
 
 /**
  * A PNG whose eXIf chunk comes after its pixels with that chunk before them: the PNG specification (third edition) allows both, and
- * libvips looks for the orientation only there. Any other PNG, damaged ones too, as it is.
+ * libvips looks for the orientation only there. Any other file, damaged ones too, as it is.
  */
 export function withEarlyExif(png: Uint8Array): Uint8Array {
+  const sniffed = sniffImage(png);
+  if (!("format" in sniffed) || sniffed.format !== "png") return png;
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
   let pixels: number | undefined;
   let at = SIGNATURE;

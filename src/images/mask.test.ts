@@ -21,6 +21,21 @@ describe("a mask", () => {
     expect(await reds(png)).toEqual([0, 255, 255, 0]);
   });
 
+  it("is turned upright as its EXIF says, wherever a PNG has it", async () => {
+    const early = await sharp(await row([0, 0, 0, 0], [9, 9, 9, 255]))
+      .withMetadata({ orientation: 3 })
+      .png()
+      .toBuffer();
+    const chunkAt = (name: string): [start: number, end: number] => {
+      const start = early.indexOf(name) - 4;
+      return [start, start + 12 + early.readUInt32BE(start)];
+    };
+    const [[start, end], [last]] = [chunkAt("eXIf"), chunkAt("IEND")];
+    const [exif, rest] = [early.subarray(start, end), early.subarray(end, last)];
+    const late = Buffer.concat([early.subarray(0, start), rest, exif, early.subarray(last)]);
+    for (const png of [early, late]) expect(await reds(png)).toEqual([0, 255]);
+  });
+
   it("is what is white where nothing is transparent", async () => {
     expect(await reds(await row([255, 255, 255, 255], [0, 0, 0, 255]))).toEqual([255, 0]);
   });

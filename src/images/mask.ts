@@ -1,5 +1,6 @@
 import sharp from "sharp";
 import { ImageError } from "../errors/index.ts";
+import { withEarlyExif } from "./image-format.ts";
 import { type DecodeOptions, RgbImage, readPicture } from "./rgb-image.ts";
 
 /** Opacity, out of 255, from which a pixel of a mask counts as covered. */
@@ -18,7 +19,7 @@ export async function decodeMask(
   const bytes = typeof source === "string" ? await readPicture(source) : source;
   const plain = await RgbImage.decode(bytes, { ...options, name });
   try {
-    const image = sharp(bytes, { autoOrient: true, limitInputPixels: false });
+    const image = sharp(withEarlyExif(bytes), { autoOrient: true, limitInputPixels: false });
     if (!(await image.metadata()).hasAlpha) return plain;
     const alpha = await image
       .extractChannel("alpha")

@@ -76,7 +76,7 @@ export class RgbImage {
     if (!("format" in sniffed)) {
       throw new ImageError(name, `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}`);
     }
-    const bytes = sniffed.format === "png" ? withEarlyExif(given) : given;
+    const bytes = withEarlyExif(given);
     const header = await checkPixels(name, bytes, sniffed.format, maxPixels);
     try {
       const plain = needsEightBits(header) ? await inEightBits(bytes, header, maxPixels) : bytes;
@@ -273,8 +273,9 @@ export async function pictureSize(
     throw new ImageError(name, `expected ${ACCEPTED_FORMATS} but found ${sniffed.found}`);
   }
   try {
-    const upright = sniffed.format === "png" ? withEarlyExif(bytes) : bytes;
-    const { autoOrient } = await sharp(upright, { limitInputPixels: false }).metadata();
+    const { autoOrient } = await sharp(withEarlyExif(bytes), {
+      limitInputPixels: false,
+    }).metadata();
     return autoOrient;
   } catch (error) {
     throw damaged(name, sniffed.format, error);

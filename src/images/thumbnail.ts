@@ -1,5 +1,5 @@
 import sharp from "sharp";
-import { sniffImage } from "./image-format.ts";
+import { sniffImage, withEarlyExif } from "./image-format.ts";
 
 const QUALITY = 82;
 const MOST_PIXELS = 256e6;
@@ -11,7 +11,7 @@ const MOST_PIXELS = 256e6;
 export async function thumbnail(bytes: Uint8Array, side: number): Promise<Uint8Array | undefined> {
   if (!("format" in sniffImage(bytes))) return undefined;
   try {
-    return await sharp(bytes, { limitInputPixels: MOST_PIXELS })
+    return await sharp(withEarlyExif(bytes), { limitInputPixels: MOST_PIXELS })
       .rotate()
       .resize({ width: side, height: side, fit: "inside", withoutEnlargement: true })
       .webp({ quality: QUALITY })

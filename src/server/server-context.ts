@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { ModelFacts } from "./engine/engine-messages.ts";
 import type { EngineProcess } from "./engine/engine-process.ts";
 import type { ModelLoader } from "./engine/model-catalog.ts";
+import { engineUnavailable } from "./http/api-error.ts";
 import type { GuardOptions } from "./http/guard.ts";
 import type { Keys } from "./http/keys.ts";
 import type { Dispatcher } from "./jobs/dispatcher.ts";
@@ -50,6 +51,11 @@ export interface ServerContext {
   readonly loadedModels: () => readonly string[];
   /** Whether the server is shutting down: nothing new is accepted. */
   readonly isDraining: () => boolean;
+}
+
+/** Throws an ApiError if no drawing process can be restarted. */
+export function requireEngine({ engines }: Pick<ServerContext, "engines">): void {
+  if (engines.every(({ isLost }) => isLost)) throw engineUnavailable();
 }
 
 /** Whether a client may know of a job: without keys, everybody may. */

@@ -84,7 +84,13 @@ it("loads a variant where only some models have it, and the plain weights of the
   expect(downloaded(FP16)).toBe(true);
 });
 
-it("says what is missing where no model has the variant", async () => {
+it("says what is missing where no model has the variant, and downloads no weights", async () => {
+  const { server } = await testHub(emojiSmall);
+  await expect(PixArtAlphaPipeline.fromPretrained(name, { variant: "fp16" })).rejects.toThrow(
+    "model.fp16.safetensors",
+  );
+  expect(server.log("hub").filter((line) => line.endsWith(".safetensors"))).toEqual([]);
+
   await expect(PixArtAlphaPipeline.fromPretrained(shipped, { variant: "fp16" })).rejects.toThrow(
     "model.fp16.safetensors",
   );

@@ -44,7 +44,7 @@ it("checks a folder again for another base", async () => {
     mock.asked
       .filter(({ path }) => path === "/api/data/check")
       .map(({ body }) => (body as { base: string }).base);
-  await vi.waitFor(() => expect(bases()).toEqual(["PixArt-XL-2-512x512", "emoji-small"]));
+  await vi.waitFor(() => expect(bases()).toEqual(["PixArt-XL-2-512x512", "emoji-small"]), 15_000);
 });
 
 it("checks a folder without pictures of its own: they may be in its folders, tables or archives", async () => {

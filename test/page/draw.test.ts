@@ -61,7 +61,7 @@ it("is cancelled by Escape", async () => {
 });
 
 it("leaves connections to other tabs however many drawings wait", async () => {
-  await using studio = await openStudio(browser, "/draw?prompt=a+fox", { stepMs: 400 });
+  await using studio = await openStudio(browser, "/draw?prompt=a+fox", { stepMs: 3000 });
   const { page, mock } = studio;
   await page.getByRole("button", { name: /^Draw/ }).waitFor();
   for (let count = 1; count <= 7; count++) {
@@ -73,8 +73,8 @@ it("leaves connections to other tabs however many drawings wait", async () => {
     .first()
     .waitFor();
   const other = await page.context().newPage();
-  await other.goto(`${mock.url}/runs/r1`, { timeout: 5000 });
-  await other.getByText("alignment 1,240").waitFor({ timeout: 5000 });
+  await other.goto(`${mock.url}/runs/r1`, PATIENT);
+  await other.getByText("alignment 1,240").waitFor(PATIENT);
 });
 
 it("draws with the seed that is kept, and tells what the server refuses", async () => {

@@ -113,11 +113,11 @@ export async function checkFolder(): Promise<void> {
     turn += 1;
     const own = turn;
     const folder = place.value?.path;
-    const { job } = await postJson<{ job: string }>("/data/check", {
-      folder,
-      ...(base.value !== "" && { base: base.value }),
-    });
     try {
+      const { job } = await postJson<{ job: string }>("/data/check", {
+        folder,
+        ...(base.value !== "" && { base: base.value }),
+      });
       await watchJob(
         job,
         () => own === turn,
@@ -126,7 +126,8 @@ export async function checkFolder(): Promise<void> {
         },
       );
     } catch (error) {
-      check.value = undefined; // the server no longer knows the job
+      if (own !== turn) return;
+      check.value = undefined; // it was not begun, or the server no longer knows it
       throw error;
     }
   });

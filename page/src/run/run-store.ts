@@ -50,7 +50,7 @@ export class RunStore {
   readonly series = signal<Series | undefined>(undefined);
   readonly samples = signal<readonly SampleSet[]>([]);
   /** From the selection of another stage until its samples are known. */
-  readonly isLoadingSamples = signal(false);
+  readonly isLoadingSamples = signal(true);
   readonly problem = signal<string | undefined>(undefined);
   /** The latest request to the run and its result. */
   readonly notice = signal<string | undefined>(undefined);
@@ -255,15 +255,14 @@ export class RunStore {
     });
   }
 
-  #loadSamples(): Promise<void> {
+  async #loadSamples(): Promise<void> {
     const { value: stage } = this.stage;
     const query = new URLSearchParams({ stage: stage ?? "" });
-    return this.#load<{ samples: SampleSet[] }>("samples", query, ({ samples }) => {
+    await this.#load<{ samples: SampleSet[] }>("samples", query, ({ samples }) => {
       const told = samples[0]?.stage ?? stage;
-      if (told !== this.stage.value) return;
-      this.samples.value = samples;
-      this.isLoadingSamples.value = false;
+      if (told === this.stage.value) this.samples.value = samples;
     });
+    if (stage === this.stage.value) this.isLoadingSamples.value = false;
   }
 
   /** Requests a part of the run. An answer to an earlier request than the last that was taken is dropped. */

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { makeTemporaryFolder } from "../../files/make-folder.ts";
@@ -31,7 +31,10 @@ export async function openPage(address: string): Promise<AsyncDisposable> {
   const timer = setTimeout(() => void remove(), KEPT_MS);
   timer.unref();
   try {
-    folder = await makeTemporaryFolder(tmpdir(), "pixart-open");
+    // Browsers that are snaps see no /tmp and nothing hidden.
+    folder = await makeTemporaryFolder(homedir(), "pixart-open").catch(() =>
+      makeTemporaryFolder(tmpdir(), "pixart-open"),
+    );
     const file = join(folder, "open.html");
     await writeNewFile(file, [Buffer.from(pageTo(address))], { isPrivate: true });
     const [program, ...args] = OPENERS[process.platform] ?? ["xdg-open"];

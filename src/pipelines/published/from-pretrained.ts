@@ -72,10 +72,10 @@ function wantedFiles(options: PixArtAlphaPretrainedOptions): readonly WantedFile
   const model = ([subfolder, baseName]: ModelPlace): readonly WantedFile[] => {
     const plain = pretrainedFiles(baseName, { subfolder });
     if (variant === undefined) return plain;
-    return pretrainedFiles(baseName, { subfolder, variant }).map(({ names }, i) => ({
-      names,
-      otherwise: plain[i]?.names ?? [],
-    }));
+    return pretrainedFiles(baseName, { subfolder, variant }).map(({ names }, i) => {
+      const otherwise = plain[i]?.names ?? [];
+      return otherwise[0] === names[0] ? { names } : { names, otherwise };
+    });
   };
   const files: Record<FolderComponent, readonly WantedFile[]> = {
     scheduler: schedulerFiles("scheduler"),

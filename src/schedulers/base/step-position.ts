@@ -79,8 +79,8 @@ export class StepPosition {
   }
 
   /**
-   * The index of the next step if it is at `timestep`, else of one that may be the first, or -1. A timestep that occurs twice means its second occurrence, where a step
-   * of Heun's method begins.
+   * The index of the next step if it is at `timestep`, else of one that may be the first, or -1. A timestep that occurs twice means
+   * its second occurrence, where a step of Heun's method begins.
    */
   find(timestep: number): number {
     const next = this.nextAt(timestep);

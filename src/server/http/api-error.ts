@@ -107,6 +107,14 @@ function shown(value: unknown): string {
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 
-/** What of a text or list can be shown. */
-const shortened = (part: unknown): unknown =>
-  typeof part === "string" || Array.isArray(part) ? part.slice(0, LONGEST) : part;
+/** What of a text, a list or an object can be shown. */
+function shortened(part: unknown): unknown {
+  if (typeof part === "string" || Array.isArray(part)) return part.slice(0, LONGEST);
+  if (typeof part !== "object" || part === null) return part;
+  const entries: [string, unknown][] = [];
+  for (const key in part) {
+    if (entries.length === LONGEST) break;
+    entries.push([key, (part as Record<string, unknown>)[key]]);
+  }
+  return Object.fromEntries(entries);
+}

@@ -2,11 +2,11 @@ import { randomBytes } from "node:crypto";
 import { base64Of, type Handover, imagesAnswerOf, jobAnswerOf } from "../answers/answers.ts";
 import { cancelled, streamPictures } from "../answers/stream-pictures.ts";
 import type { App, AppContext } from "../app-types.ts";
-import { engineUnavailable, modelLoading, shuttingDown } from "../http/api-error.ts";
+import { modelLoading, shuttingDown } from "../http/api-error.ts";
 import { requireRoomForStream } from "../http/sse.ts";
 import { Job } from "../jobs/job.ts";
 import type { DrawRequest, Endpoint } from "../requests/draw-request.ts";
-import type { ServerContext } from "../server-context.ts";
+import { requireEngine, type ServerContext } from "../server-context.ts";
 import { readEdit, readGeneration } from "./read-drawing.ts";
 
 /** Adds OpenAI's two drawing endpoints. */
@@ -27,9 +27,10 @@ export function addImageRoutes(app: App, server: ServerContext): void {
 }
 
 /** Throws while models are loading, where they can't be loaded again, and once the server is shutting down. */
-function requireServing({ models, firstModel, loader, engines, isDraining }: ServerContext): void {
+function requireServing(server: ServerContext): void {
+  const { models, firstModel, loader, isDraining } = server;
   if (isDraining()) throw shuttingDown();
-  if (engines.every(({ isLost }) => isLost)) throw engineUnavailable();
+  requireEngine(server);
   if (loader === undefined && !models().has(firstModel)) throw modelLoading();
 }
 

@@ -1,21 +1,18 @@
 import type { App } from "../app-types.ts";
-import { ApiError, engineUnavailable, modelLoading, shuttingDown } from "../http/api-error.ts";
+import { ApiError, modelLoading, shuttingDown } from "../http/api-error.ts";
 import { KEPT } from "../jobs/result-store.ts";
 import { MEDIA_TYPES } from "../pictures/encode-picture.ts";
-import type { ServerContext } from "../server-context.ts";
+import { requireEngine, type ServerContext } from "../server-context.ts";
 
 /** Adds the endpoints for load balancers, monitors and picture URLs. */
 export function addStateRoutes(app: App, server: ServerContext): void {
-  const requireEngine = (): void => {
-    if (server.engines.every(({ isLost }) => isLost)) throw engineUnavailable();
-  };
   app.get("/health", (c) => {
-    requireEngine();
+    requireEngine(server);
     return c.json({ status: "alive", version: server.version });
   });
   app.get("/ready", (c) => {
     if (server.isDraining()) throw shuttingDown();
-    requireEngine();
+    requireEngine(server);
     if (server.loader === undefined && !server.engines.some(({ isReady }) => isReady))
       throw modelLoading();
     return c.json({ status: "ready", models: [...server.models().keys()] });

@@ -55,13 +55,31 @@ export async function openForm(): Promise<void> {
   await loadModels();
   setForm({ ...(model !== undefined && { model }), ...(adapters !== undefined && { adapters }) });
   const run = query.get("run");
-  if (run !== null) chooseCheckpoint(run, query.get("stage"), query.get("step"));
+  wanted = run === null ? undefined : [run, query.get("stage"), query.get("step")];
+  chooseWanted();
 }
 
-/** Requests the available models. */
+/** The checkpoint that the address asked for, until there is a list to choose it from. */
+let wanted: Parameters<typeof chooseCheckpoint> | undefined;
+
+function chooseWanted(): void {
+  if (wanted === undefined || models.peek() === undefined) return;
+  chooseCheckpoint(...wanted);
+  wanted = undefined;
+}
+
+let requests = 0;
+let taken = 0;
+
+/** Requests the available models. An answer to an earlier request than the last that was taken is dropped. */
 export async function loadModels(): Promise<void> {
+  requests += 1;
+  const own = requests;
   try {
-    takeModels((await getJson<{ models: DrawModel[] }>("/models")).models);
+    const { models: list } = await getJson<{ models: DrawModel[] }>("/models");
+    if (own < taken) return;
+    taken = own;
+    takeModels(list);
     modelsProblem.value = undefined;
   } catch (error) {
     modelsProblem.value = messageOf(error);
@@ -74,18 +92,19 @@ function takeModels(list: readonly DrawModel[]): void {
   for (const { id, label } of list) modelLabels.set(id, label);
   const { value: missing } = missingModel;
   setForm(missing !== undefined && list.some(({ id }) => id === missing) ? { model: missing } : {});
+  chooseWanted();
 }
 
 /** Chooses a run's checkpoint, otherwise its newest one. */
 function chooseCheckpoint(run: string, stage: string | null, step: string | null): void {
   const own = models.peek()?.filter((model) => model.run === run) ?? [];
-  const wanted = own.find(
+  const asked = own.find(
     (model) =>
       (stage === null || model.stage === stage) && (step === null || model.step === Number(step)),
   );
-  const chosen = wanted ?? own[0];
+  const chosen = asked ?? own[0];
   if (chosen !== undefined) setForm({ model: chosen.id });
-  if (wanted === undefined && models.peek() !== undefined)
+  if (asked === undefined)
     missingModel.value = ["The run's checkpoint", stage, step && `@${countText(Number(step))}`]
       .filter((part) => part)
       .join(" ");

@@ -73,6 +73,10 @@ const eventOf = ({ position, step, total }: JobAnswer): DrawEvent =>
 /** Waits, but not after a job has ended or this one was stopped. */
 const pause = (ms: number, stopped: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
+    if (stopped.aborted) {
+      resolve();
+      return;
+    }
     const end = (): void => {
       clearTimeout(timer);
       pauses.delete(end);

@@ -29,6 +29,22 @@ const known: DrawModel = {
 };
 const settings = (bytes: Uint8Array): PngSettings | undefined => pngSettings(bytes, [known]);
 
+it("finds the checkpoint that a run's picture records, or the run where that is served", () => {
+  const named = { ...record, model: "red fox/alignment/step-00001200" };
+  const picture = embedMetadata(png, named);
+  const at = (stage: string, step: number, run = "red fox"): DrawModel => ({
+    ...known,
+    ...{ id: `${run}/${stage}/${step}-abc`, label: `${run} @1,200`, run: "r1", stage, step },
+  });
+  const others = [known, at("pixels", 1200), at("alignment", 800), at("alignment", 1200, "blue")];
+  const wanted = at("alignment", 1200);
+  const modelOf = (models: readonly DrawModel[]): string | undefined =>
+    pngSettings(picture, models)?.form.model;
+  expect(modelOf([...others, wanted])).toBe(wanted.id);
+  expect(modelOf([...others, { ...known, id: "red fox" }])).toBe("red fox");
+  expect(pngSettings(picture, others)?.missing).toContain("its model");
+});
+
 it("reads how a picture of ours was drawn, for the whole form", () => {
   expect(settings(made)).toEqual({
     form: {

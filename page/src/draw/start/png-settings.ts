@@ -46,6 +46,20 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
   tgate: "its T-GATE",
 };
 
+/** The model that a record names: published folders by their name, checkpoints as `run/stage/step-00000012`. */
+function modelRecordedAs(name: unknown, models: readonly DrawModel[]): DrawModel | undefined {
+  const [, run, stage, step] = /^(.+)\/([^/]+)\/step-(\d+)$/.exec(String(name)) ?? [];
+  const isCheckpoint = (model: DrawModel): boolean =>
+    model.stage === stage && model.step === Number(step) && model.label.startsWith(`${run} @`);
+  return (
+    models.find(({ id }) => id === name) ??
+    models.find(({ label }) => label === name) ??
+    (run === undefined
+      ? undefined
+      : (models.find(isCheckpoint) ?? models.find(({ id }) => id === run)))
+  );
+}
+
 /**
  * How a picture of ours was drawn, for the form with these models; undefined if the PNG has no record. It replaces the whole form:
  * what the record lacks is the model's own. Without a model in the record there is none in the settings.
@@ -66,8 +80,7 @@ export function pngSettings(
   if (typeof prompt !== "string") return undefined;
   const extra = isFields(record.extra) ? record.extra : {};
   const { model: _, ...empty } = EMPTY_FORM;
-  // A run's checkpoint and a published folder are recorded by other names than they are listed by.
-  const model = models.find(({ id }) => id === name) ?? models.find(({ label }) => label === name);
+  const model = modelRecordedAs(name, models);
   const recorded = adaptersIn(record.adapters);
   const adapters = recorded.filter((adapter) => model?.adapters.includes(adapter.name));
   // A checkpoint's own adapter comes with it.
