@@ -36,6 +36,12 @@ describe("a request that can't be drawn is refused with a sentence", () => {
     [{}, "missing_required_parameter", "prompt", "Expected a text for prompt but received nothing"],
     [{ prompt: 3 }, "invalid_value", "prompt", "Expected a text for prompt but received 3"],
     [
+      { prompt: Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`key${i}`, i])) },
+      "invalid_value",
+      "prompt",
+      'Expected a text for prompt but received {"key0":0,"key1":1,"key2":2,"key3":3,"key4":4,"key5":5,"key6…',
+    ],
+    [
       { prompt: "" },
       "invalid_value",
       "prompt",

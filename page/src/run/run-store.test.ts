@@ -60,6 +60,23 @@ it("shows no other stage's samples, whichever answer comes last", async () => {
   expect(stages()).toEqual(["refinement"]);
 });
 
+it("loads samples from the start, and no longer once that has failed", async () => {
+  late.add("samples");
+  const own = new RunStore("r1");
+  expect(own.isLoadingSamples.value).toBe(true);
+  await vi.waitFor(() => expect(open).toHaveLength(1));
+  expect(own.isLoadingSamples.value).toBe(true);
+  await open[0]?.answer();
+  expect(own.isLoadingSamples.value).toBe(false);
+  own.close();
+
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("no connection")));
+  store.chooseStage("refinement");
+  expect(store.isLoadingSamples.value).toBe(true);
+  await vi.waitFor(() => expect(store.isLoadingSamples.value).toBe(false));
+  expect(store.problem.value).toBeDefined();
+});
+
 it("shows no range that is no longer zoomed into", async () => {
   vi.useFakeTimers();
   late.add("series");

@@ -5,6 +5,7 @@ import { drawRequest } from "./draw-request.ts";
 import {
   chosenModel,
   form,
+  loadModels,
   missingModel,
   models,
   openForm,
@@ -62,6 +63,32 @@ it("says so of a checkpoint that was pruned meanwhile", async () => {
   await open("", [checkpoint("a", 1)]);
   await open("", [checkpoint("a", 3), checkpoint("a", 2)]);
   expect([sent(), missingModel.value]).toEqual(["r1/a/3", "r1/a/1"]);
+});
+
+it("takes the checkpoint of its address once the server answers", async () => {
+  vi.stubGlobal("location", new URL("?run=r1&stage=a&step=1", "http://studio/draw"));
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("no connection")));
+  await openForm();
+  expect([models.value, sent()]).toEqual([undefined, ""]);
+  const list = [checkpoint("b", 1), checkpoint("a", 1)];
+  vi.stubGlobal("fetch", () => Promise.resolve(Response.json({ models: list })));
+  await loadModels();
+  expect([sent(), missingModel.value]).toEqual(["r1/a/1", undefined]);
+});
+
+it("drops an older list that comes last", async () => {
+  const answers: ((list: readonly DrawModel[]) => void)[] = [];
+  const answered = (): Promise<Response> =>
+    new Promise((resolve) => {
+      answers.push((list) => resolve(Response.json({ models: list })));
+    });
+  vi.stubGlobal("fetch", answered);
+  const [first, second] = [loadModels(), loadModels()];
+  answers[1]?.([checkpoint("a", 2), checkpoint("a", 1)]);
+  await second;
+  answers[0]?.([checkpoint("a", 1)]);
+  await first;
+  expect(models.value).toHaveLength(2);
 });
 
 it("takes the wanted model once it is listed", async () => {

@@ -101,6 +101,25 @@ describe("several jobs", () => {
     );
   });
 
+  it("end at once when they are stopped, also while an answer is awaited", async () => {
+    const { client, end } = streams();
+    const first = heard(client, "a");
+    const stopping = new AbortController();
+    const answered = fetch;
+    vi.stubGlobal("fetch", (path: string) => {
+      stopping.abort();
+      return answered(path);
+    });
+    let isOver = false;
+    const second = heard(client, "b", stopping.signal).catch(() => {
+      isOver = true;
+    });
+    await vi.advanceTimersByTimeAsync(10);
+    expect(isOver).toBe(true);
+    await end("a");
+    await Promise.all([first, second]);
+  });
+
   it("are shown as they are, in whatever order they are drawn", async () => {
     const { client, end, open } = streams();
     const [first, second] = ["a", "b"].map((job) => heard(client, job));
