@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { withLateExif } from "../../test/fixtures/late-exif.ts";
 import { decodeMask } from "./mask.ts";
 
 /** A PNG of one row of RGBA pixels. */
@@ -26,14 +27,7 @@ describe("a mask", () => {
       .withMetadata({ orientation: 3 })
       .png()
       .toBuffer();
-    const chunkAt = (name: string): [start: number, end: number] => {
-      const start = early.indexOf(name) - 4;
-      return [start, start + 12 + early.readUInt32BE(start)];
-    };
-    const [[start, end], [last]] = [chunkAt("eXIf"), chunkAt("IEND")];
-    const [exif, rest] = [early.subarray(start, end), early.subarray(end, last)];
-    const late = Buffer.concat([early.subarray(0, start), rest, exif, early.subarray(last)]);
-    for (const png of [early, late]) expect(await reds(png)).toEqual([0, 255]);
+    for (const png of [early, withLateExif(early)]) expect(await reds(png)).toEqual([0, 255]);
   });
 
   it("is what is white where nothing is transparent", async () => {

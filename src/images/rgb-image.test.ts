@@ -5,6 +5,7 @@ import encodeChunks from "png-chunks-encode";
 import extractChunks from "png-chunks-extract";
 import sharp, { type Sharp } from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { withLateExif } from "../../test/fixtures/late-exif.ts";
 import { tries } from "../../test/reliability/counts.ts";
 import { ImageError } from "../errors/index.ts";
 import { pictureSize, RgbImage } from "./rgb-image.ts";
@@ -90,14 +91,7 @@ describe("RgbImage", () => {
 
   it.each([1, 3, 6, 8])("does so wherever a PNG has it: orientation %i", async (orientation) => {
     const early = await raw(pattern(6, 4)).withMetadata({ orientation }).png().toBuffer();
-    const chunkAt = (name: string): [start: number, end: number] => {
-      const start = early.indexOf(name) - 4;
-      return [start, start + 12 + early.readUInt32BE(start)];
-    };
-    const [[start, end], [last]] = [chunkAt("eXIf"), chunkAt("IEND")];
-    expect(end).toBeLessThan(chunkAt("IDAT")[0] + 1);
-    const [exif, rest] = [early.subarray(start, end), early.subarray(end, last)];
-    const late = Buffer.concat([early.subarray(0, start), rest, exif, early.subarray(last)]);
+    const late = withLateExif(early);
     const upright = await RgbImage.decode(early);
     expect(await RgbImage.decode(late)).toEqual(upright);
     const { width, height } = upright;

@@ -53,9 +53,13 @@ export interface ServerContext {
   readonly isDraining: () => boolean;
 }
 
+/** Whether no drawing process can be restarted. */
+export const hasNoEngine = ({ engines }: Pick<ServerContext, "engines">): boolean =>
+  engines.every(({ isLost }) => isLost);
+
 /** Throws an ApiError if no drawing process can be restarted. */
-export function requireEngine({ engines }: Pick<ServerContext, "engines">): void {
-  if (engines.every(({ isLost }) => isLost)) throw engineUnavailable();
+export function requireEngine(server: Pick<ServerContext, "engines">): void {
+  if (hasNoEngine(server)) throw engineUnavailable();
 }
 
 /** Whether a client may know of a job: without keys, everybody may. */

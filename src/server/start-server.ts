@@ -14,7 +14,7 @@ import { Keys } from "./http/keys.ts";
 import { Dispatcher } from "./jobs/dispatcher.ts";
 import type { Job } from "./jobs/job.ts";
 import { ResultStore } from "./jobs/result-store.ts";
-import type { ServerContext } from "./server-context.ts";
+import { hasNoEngine, type ServerContext } from "./server-context.ts";
 import { ServerMetrics } from "./server-metrics.ts";
 
 /** Options of {@link startServer}. */
@@ -108,7 +108,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
       },
       onLost: (reason) => {
         log.error({ ...about, reason }, "the process that draws can't be started again");
-        if (engines.every(({ isLost }) => isLost)) dispatcher.failAll(engineUnavailable());
+        if (hasNoEngine({ engines })) dispatcher.failAll(engineUnavailable());
       },
       onLine: (line) => log.info({ ...about, line }, "engine"),
       onMemory: (memory) => void held.set(index, memory),

@@ -40,7 +40,7 @@ import type { RunModelLoader } from "./models/run-model-loader.ts";
 import type { ProgressTold } from "./progress/encoding-progress.ts";
 import { AutoencoderTask } from "./stages/autoencoder.ts";
 import { ClassConditionalTask } from "./stages/class-conditional.ts";
-import { noiseFieldsFor, trainingSchedule } from "./stages/noise-levels.ts";
+import { noiseFieldsOf, trainingSchedule } from "./stages/noise-levels.ts";
 import { samplerOf } from "./stages/sampler.ts";
 import { TextToImageTask } from "./stages/text-to-image.ts";
 import type { ControlNetParts, TextToImageParts } from "./stages/text-to-image-parts.ts";
@@ -182,6 +182,7 @@ async function textToImage(
           say: context.say,
           onProgress: context.onProgress,
         });
+  const scheduler = await samplerOf(config, stage);
   return new TextToImageTask(stage, {
     ...pictures,
     transformer,
@@ -193,8 +194,8 @@ async function textToImage(
     tokenizer,
     captions,
     prepare,
-    noise: trainingSchedule(await noiseFieldsFor(config.base)),
-    scheduler: await samplerOf(config, stage),
+    noise: trainingSchedule(noiseFieldsOf(scheduler)),
+    scheduler,
     config,
   });
 }

@@ -7,6 +7,7 @@ import type {
   SampleSet,
   Series,
 } from "../../../src/studio/api-types.ts";
+import { answerOrder } from "../api/answer-order.ts";
 import { listen, returns, watchRun } from "../api/live.ts";
 import { getJson, messageOf, postJson } from "../api/request.ts";
 import type { Zoom } from "../charts/plot.ts";
@@ -79,9 +80,11 @@ export class RunStore {
   readonly #place: string;
   readonly #ends: (() => void)[] = [];
   readonly #abort = new AbortController();
-  #requests = 0;
-  /** The request of each part whose answer was last taken. */
-  readonly #taken: Record<Part, number> = { details: 0, series: 0, samples: 0 };
+  readonly #beginOf: Readonly<Record<Part, ReturnType<typeof answerOrder>>> = {
+    details: answerOrder(),
+    series: answerOrder(),
+    samples: answerOrder(),
+  };
   #live = 0;
   #settling: ReturnType<typeof setTimeout> | undefined;
 
@@ -268,12 +271,10 @@ export class RunStore {
   /** Requests a part of the run. An answer to an earlier request than the last that was taken is dropped. */
   async #load<T>(part: Part, query: URLSearchParams, take: (answer: T) => void): Promise<void> {
     const run = encodeURIComponent(this.details.value?.id ?? this.#place);
-    this.#requests += 1;
-    const own = this.#requests;
+    const takes = this.#beginOf[part]();
     try {
       const answer = await getJson<T>(`/runs/${run}${PATHS[part]}${query}`, this.#abort.signal);
-      if (own < this.#taken[part]) return;
-      this.#taken[part] = own;
+      if (!takes()) return;
       take(answer);
       this.problem.value = undefined;
     } catch (error) {

@@ -9,11 +9,12 @@ export interface TimestepLoss {
 /** Number of equal timestep ranges that losses are reported by. */
 export const BANDS = 4;
 
-const { length: timesteps } = NoiseSchedule.linear();
+/** Timesteps of a training. */
+export const { length: TIMESTEPS } = NoiseSchedule.linear();
 
 /** Which of `bands` equal ranges a timestep falls into; 0 if there are no timesteps. */
 export const bandOf = (timestep: number | undefined, bands: number): number =>
-  timestep === undefined ? 0 : Math.floor((timestep * bands) / timesteps);
+  timestep === undefined ? 0 : Math.floor((timestep * bands) / TIMESTEPS);
 
 /** The mean loss of each of the {@link BANDS} bands, by {@link bandName}; samples without timesteps are left out. */
 export function bandMeans(seen: Iterable<TimestepLoss>): Record<string, number> {
@@ -30,4 +31,4 @@ export function bandMeans(seen: Iterable<TimestepLoss>): Record<string, number> 
 
 /** `0-249`: the timesteps of one of the {@link BANDS} bands. */
 const bandName = (band: number): string =>
-  `${(band * timesteps) / BANDS}-${((band + 1) * timesteps) / BANDS - 1}`;
+  `${(band * TIMESTEPS) / BANDS}-${((band + 1) * TIMESTEPS) / BANDS - 1}`;

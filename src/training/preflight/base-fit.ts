@@ -6,6 +6,7 @@ import { IncompatibleError } from "../../errors/index.ts";
 import { readAutoencoderKLConfig } from "../../models/autoencoder-kl/config.ts";
 import { readPixArtTransformerConfig } from "../../models/pixart/config.ts";
 import { schedulerFromPretrained } from "../../schedulers/index.ts";
+import { TIMESTEPS } from "../contract/timestep-bands.ts";
 import { configOf } from "../models/stage-footprint.ts";
 import { predictionType } from "../stages/denoising.ts";
 import { type NoiseFields, noiseFieldsOf } from "../stages/noise-levels.ts";
@@ -113,9 +114,6 @@ function* wrongTargets(
     yield `Expected ${types} for loss.type of stage "${stage.name}", because ${base} was trained to predict ${predicts}, but received ${JSON.stringify(type)}`;
   }
 }
-
-/** Timesteps of the embedding's training, and of the bands that losses are reported by. */
-const TIMESTEPS = 1000;
 
 function* wrongNoise(
   { stages }: ParsedConfig,

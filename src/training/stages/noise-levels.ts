@@ -1,9 +1,4 @@
-import {
-  type BetaSchedule,
-  NoiseSchedule,
-  type Scheduler,
-  schedulerFromPretrained,
-} from "../../schedulers/index.ts";
+import { type BetaSchedule, NoiseSchedule, type Scheduler } from "../../schedulers/index.ts";
 
 /** The fields of a scheduler's file that say how much noise each training timestep holds. */
 export interface NoiseFields {
@@ -32,14 +27,7 @@ export function noiseFieldsOf(scheduler: Scheduler): NoiseFields {
   return { ...PIXART, ...Object.fromEntries(own.map((key) => [key, config[key]])) };
 }
 
-/** The fields of the models that a run trains: its base's, or PixArt's where all are new. */
-export async function noiseFieldsFor(base: string | null): Promise<NoiseFields> {
-  if (base === null) return PIXART;
-  using scheduler = await schedulerFromPretrained(base, { subfolder: "scheduler" });
-  return noiseFieldsOf(scheduler);
-}
-
-/** The schedule to train with: in float64 as PixArt's own training, or the tables that a base's scheduler draws with. */
+/** The schedule to train with: in float64 as PixArt's own training, or the tables that a scheduler with other fields draws with. */
 export function trainingSchedule(fields: NoiseFields): NoiseSchedule {
   if (JSON.stringify(fields) === JSON.stringify(PIXART)) return NoiseSchedule.linear();
   return NoiseSchedule.float32({

@@ -1,7 +1,7 @@
 import type { ResolvedConfig, ResolvedStage } from "../../config/index.ts";
 import { LCMScheduler, type Scheduler, schedulerFromPretrained } from "../../schedulers/index.ts";
 import { predictionType, samplerFor } from "./denoising.ts";
-import { type NoiseFields, noiseFieldsFor } from "./noise-levels.ts";
+import { type NoiseFields, noiseFieldsOf } from "./noise-levels.ts";
 
 type Stage = ResolvedStage<"text-to-image">;
 
@@ -10,11 +10,13 @@ export async function samplerOf(
   { base }: ResolvedConfig,
   { loss, consistency }: Stage,
 ): Promise<Scheduler> {
-  if (consistency !== null)
-    return consistencySampler(loss, consistency, await noiseFieldsFor(base));
-  return base === null
-    ? samplerFor(loss)
-    : schedulerFromPretrained(base, { subfolder: "scheduler" });
+  const own =
+    base === null
+      ? samplerFor(loss)
+      : await schedulerFromPretrained(base, { subfolder: "scheduler" });
+  if (consistency === null) return own;
+  using teacher = own;
+  return consistencySampler(loss, consistency, noiseFieldsOf(teacher));
 }
 
 const consistencySampler = (

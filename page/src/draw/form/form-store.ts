@@ -1,5 +1,6 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { DrawModel } from "../../../../src/studio/api-types.ts";
+import { answerOrder } from "../../api/answer-order.ts";
 import { getJson, messageOf } from "../../api/request.ts";
 import { countText } from "../../words/numbers.ts";
 import { type DrawForm, EMPTY_FORM } from "./draw-form.ts";
@@ -68,17 +69,14 @@ function chooseWanted(): void {
   wanted = undefined;
 }
 
-let requests = 0;
-let taken = 0;
+const beginList = answerOrder();
 
 /** Requests the available models. An answer to an earlier request than the last that was taken is dropped. */
 export async function loadModels(): Promise<void> {
-  requests += 1;
-  const own = requests;
+  const takes = beginList();
   try {
     const { models: list } = await getJson<{ models: DrawModel[] }>("/models");
-    if (own < taken) return;
-    taken = own;
+    if (!takes()) return;
     takeModels(list);
     modelsProblem.value = undefined;
   } catch (error) {

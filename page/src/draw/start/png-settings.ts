@@ -48,16 +48,12 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
 
 /** The model that a record names: published folders by their name, checkpoints as `run/stage/step-00000012`. */
 function modelRecordedAs(name: unknown, models: readonly DrawModel[]): DrawModel | undefined {
+  const listed = models.find(({ id }) => id === name) ?? models.find(({ label }) => label === name);
   const [, run, stage, step] = /^(.+)\/([^/]+)\/step-(\d+)$/.exec(String(name)) ?? [];
+  if (listed !== undefined || run === undefined) return listed;
   const isCheckpoint = (model: DrawModel): boolean =>
     model.stage === stage && model.step === Number(step) && model.label.startsWith(`${run} @`);
-  return (
-    models.find(({ id }) => id === name) ??
-    models.find(({ label }) => label === name) ??
-    (run === undefined
-      ? undefined
-      : (models.find(isCheckpoint) ?? models.find(({ id }) => id === run)))
-  );
+  return models.find(isCheckpoint) ?? models.find(({ id }) => id === run);
 }
 
 /**
