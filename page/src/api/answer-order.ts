@@ -10,7 +10,6 @@ export function answerOrder(): () => () => boolean {
     const own = begun;
     return () => {
       if (own < taken) return false;
-
       taken = own;
       return true;
     };
